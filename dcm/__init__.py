@@ -1,0 +1,3 @@
+"""The Distributed Context Manager."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class DcmConfig(AppConfig):
+    name = "dcm"
+    verbose_name = "DCM"

@@ -1,0 +1,209 @@
+"""Every environment variable the server reads, typed, with its default and meaning.
+
+`docs/configuration.md` has the same list for readers; a test holds the two together.
+"""
+
+import dataclasses
+import ipaddress
+import os
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
+
+import platformdirs
+
+DEVELOPMENT_SECRET = "dcm-dev-secret-change-me"  # noqa: S105  the original's public default
+SHORTEST_SECRET = 32
+
+
+class BadSetting(Exception):
+    """A variable has a value that cannot be used; the text names it and says what to set."""
+
+
+def var(default: Any, about: str) -> Any:
+    """A field of Env: `db_port: int = var(5432, "PostgreSQL port")` reads DB_PORT."""
+    return dataclasses.field(default=default, metadata={"about": about})
+
+
+@dataclasses.dataclass(frozen=True)
+class Env:
+    dcm_env: Literal["development", "production"] = var(
+        "development", "production demands secrets and keys; NODE_ENV is read when this is unset"
+    )
+    dcm_home: Path = var(
+        Path(), "folder of the embedded PostgreSQL; default: the platform's, as root /var/lib/dcm"
+    )
+    dcm_api_key: str = var(
+        "", "shared key: when set, every API call must bring it; required in production"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = var("INFO", "least level logged")
+
+    host: str = var("127.0.0.1", "address that all sockets listen on")
+    port: int = var(3847, "port of REST, OpenAPI, /ws and /trpc; 0 switches it off")
+    dashboard_port: int = var(3848, "port of the dashboard; 0 switches it off")
+    ws_port: int = var(3849, "port of the native WebSocket; 0 switches it off")
+    coordinator_port: int = var(3030, "port of the tRPC WebSocket; 0 switches it off")
+    allowed_hosts: str = var("", "more names for the Host header, separated by commas")
+
+    database_url: str = var(
+        "", "postgresql://user:password@host:port/name; wins over DB_*; neither: embedded"
+    )
+    db_host: str = var("localhost", "PostgreSQL host, used when DB_USER is set")
+    db_port: int = var(5432, "PostgreSQL port")
+    db_name: str = var("claude_context", "PostgreSQL database")
+    db_user: str = var("", "PostgreSQL user; setting it chooses the DB_* server")
+    db_password: str = var("", "PostgreSQL password")
+    db_max_connections: int = var(10, "database connections of one server process, at least 4")
+    max_db_retries: int = var(3, "how often `serve` tries to reach the database at start")
+    redis_url: str = var("", "redis://host:port/db: wake-up hints between machines")
+
+    ws_auth_secret: str = var(
+        DEVELOPMENT_SECRET,
+        "signs socket tokens; several, newest first, separated by commas; yours in production",
+    )
+    secret_key: str = var("", "Django's secret; default: kept in a 0600 file under DCM_HOME")
+    message_ttl_ms: int = var(3_600_000, "life of a message that names none, in milliseconds")
+    healthcheck_interval_ms: int = var(30_000, "how often a database that is down is logged")
+    event_retention_hours: int = var(168, "how long events can be replayed")
+    event_retention_max: int = var(500_000, "how many events can be replayed")
+    max_body_bytes: int = var(1_048_576, "largest request body; hook intake takes 16 times as much")
+
+    @property
+    def production(self) -> bool:
+        return self.dcm_env == "production"
+
+    @property
+    def embedded(self) -> bool:
+        """No database is configured, so `serve` brings its own."""
+        return not (self.database_url or self.db_user)
+
+    @property
+    def loopback(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def database(self) -> dict[str, Any]:
+        """NAME, USER, PASSWORD, HOST and PORT of the configured server, as Django wants them."""
+        if not self.database_url:
+            return {
+                "NAME": self.db_name,
+                "USER": self.db_user,
+                "PASSWORD": self.db_password,
+                "HOST": self.db_host,
+                "PORT": str(self.db_port),
+            }
+        url = urlsplit(self.database_url)
+        query = dict(pair.split("=", 1) for pair in url.query.split("&") if "=" in pair)
+        return {
+            "NAME": unquote(url.path.lstrip("/")),
+            "USER": unquote(url.username or ""),
+            "PASSWORD": unquote(url.password or ""),
+            "HOST": unquote(query.pop("host", "") or url.hostname or ""),
+            "PORT": str(url.port or query.pop("port", "") or 5432),
+            "OPTIONS": {name: unquote(value) for name, value in query.items()},
+        }
+
+
+def default_home() -> Path:
+    # As root the database runs as a user of its own, who could not enter a private home folder.
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/dcm")
+    return platformdirs.user_data_path("dcm")
+
+
+def read_env(environ: Mapping[str, str] | None = None) -> Env:
+    """Env from `environ`, by default the process's own. Raises BadSetting."""
+    environ = os.environ if environ is None else environ
+    given = {name: value for name, value in environ.items() if value != ""}
+    given.setdefault(
+        "DCM_ENV", "production" if given.get("NODE_ENV") == "production" else "development"
+    )
+    given.setdefault("DCM_HOME", str(default_home()))
+    types = typing.get_type_hints(Env)
+    values = {
+        field.name: _parse(field.name.upper(), given[field.name.upper()], types[field.name])
+        for field in dataclasses.fields(Env)
+        if field.name.upper() in given
+    }
+    env = Env(**values)
+    _check(env)
+    return env
+
+
+def _parse(name: str, text: str, kind: Any) -> Any:
+    if kind is int:
+        if not (text.isascii() and text.isdigit()):
+            raise BadSetting(f"{name}={text!r} is not a whole number: set it to digits only")
+        return int(text)
+    if kind is Path:
+        return Path(text).expanduser().absolute()
+    choices = typing.get_args(kind)
+    if choices and text not in choices:
+        raise BadSetting(f"{name}={text!r} is unknown: set it to one of {', '.join(choices)}")
+    return text
+
+
+_RANGES = {
+    "port": (0, 65535),
+    "dashboard_port": (0, 65535),
+    "ws_port": (0, 65535),
+    "coordinator_port": (0, 65535),
+    "db_port": (1, 65535),
+    "db_max_connections": (4, 1000),
+    "max_db_retries": (1, 1000),
+    "message_ttl_ms": (1000, 86_400_000),
+    "healthcheck_interval_ms": (1000, 3_600_000),
+    "event_retention_hours": (1, 87_600),
+    "event_retention_max": (1000, 1_000_000_000),
+    "max_body_bytes": (1024, 1_073_741_824),
+}
+
+
+def _check(env: Env) -> None:
+    for name, (least, most) in _RANGES.items():
+        value = getattr(env, name)
+        if not least <= value <= most:
+            raise BadSetting(f"{name.upper()}={value} is out of range: {least} to {most}")
+    ports = [p for p in (env.port, env.dashboard_port, env.ws_port, env.coordinator_port) if p]
+    if len(set(ports)) < len(ports):
+        raise BadSetting("PORT, DASHBOARD_PORT, WS_PORT and COORDINATOR_PORT must differ")
+    if not ports:
+        raise BadSetting("All of PORT, DASHBOARD_PORT, WS_PORT and COORDINATOR_PORT are 0")
+    if env.database_url:
+        _check_database_url(env.database_url)
+    if env.production:
+        _check_production(env)
+    elif not env.loopback:
+        raise BadSetting(
+            f"HOST={env.host} can be reached from elsewhere: "
+            "set DCM_ENV=production, WS_AUTH_SECRET and DCM_API_KEY, or use HOST=127.0.0.1"
+        )
+
+
+def _check_database_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in {"postgresql", "postgres"} and len(parts.path) > 1
+        _ = parts.port
+    except ValueError:
+        good = False
+    if not good:
+        raise BadSetting("DATABASE_URL must look like postgresql://user:password@host:5432/name")
+
+
+def _check_production(env: Env) -> None:
+    for secret in env.ws_auth_secret.split(","):
+        if secret == DEVELOPMENT_SECRET or len(secret) < SHORTEST_SECRET:
+            raise BadSetting(
+                f"WS_AUTH_SECRET is public or short: set {SHORTEST_SECRET} random characters"
+            )
+    if len(env.dcm_api_key) < SHORTEST_SECRET:
+        raise BadSetting(
+            f"DCM_API_KEY is missing or short: set {SHORTEST_SECRET} random characters"
+        )

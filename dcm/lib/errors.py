@@ -1,0 +1,82 @@
+"""What a service may refuse, in words that every transport can repeat."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+Details = Mapping[str, Sequence[str]]
+
+
+class DomainError(Exception):
+    """A request that cannot be carried out as asked; the caller can mend it.
+
+    Services define subclasses beside the functions that raise them. `message` is the `error`
+    text on the wire, `status` the HTTP status, `extra` further keys of the envelope.
+    """
+
+    message: ClassVar[str] = "Request failed"
+    status: ClassVar[int] = 400
+
+    def __init__(self, text: str | None = None, /, **extra: Any) -> None:
+        self.text = self.message if text is None else text
+        self.extra = extra
+        super().__init__(self.text)
+
+
+class NotFound(DomainError):
+    """No such row. Subclasses say which: "Project not found"."""
+
+    message = "Not Found"
+    status = 404
+
+
+class Conflict(DomainError):
+    status = 409
+
+
+class ValidationFailed(DomainError):
+    """The body breaks the contract. details: field -> texts. Contract: rest 1.2."""
+
+    message = "Validation failed"
+
+    def __init__(self, details: Details, *, message: str | None = None) -> None:
+        first = next(iter(details), None)
+        summary = {"message": message or f"Invalid {first}"} if message or first else {}
+        super().__init__(details={k: list(v) for k, v in details.items()}, **summary)
+
+
+class InvalidQuery(ValidationFailed):
+    """The same for query parameters. Contract: rest 1.2."""
+
+    message = "Invalid query parameters"
+
+
+class InvalidJson(DomainError):
+    """The body is no JSON. Contract: rest R03."""
+
+    message = "Invalid JSON body"
+
+
+class BodyTooLarge(DomainError):
+    message = "Request body too large"
+    status = 413
+
+
+class Overloaded(DomainError):
+    """More work is waiting than the server will hold; try again in a moment."""
+
+    message = "Server is busy"
+    status = 503
+
+
+class DatabaseUnavailable(DomainError):
+    message = "Database unavailable"
+    status = 503
+
+
+RETRY_AFTER_SECONDS = 2
+"""What replies with status 503 advise in Retry-After."""
+
+
+def envelope(error: DomainError) -> dict[str, Any]:
+    """The body of an error reply: {"error": ..., "details"?: ..., "message"?: ...}."""
+    return {"error": error.text, **error.extra}

@@ -1,0 +1,76 @@
+"""What every request passes, on the event loop or in a view's thread: nothing in it waits."""
+
+import hmac
+from collections.abc import Callable
+from inspect import iscoroutinefunction
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
+
+from dcm.lib.api import json_response
+
+METHODS = "GET,HEAD,PUT,POST,DELETE,PATCH,QUERY"
+OPEN_PATHS = frozenset({"/health", "/livez"})  # load balancers ask these without a key
+PAGES = ("/admin/", "/static/")  # people: these have logins of their own
+
+
+@sync_and_async_middleware
+def api_edge(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Host allow-list, shared key, CORS. Contract: rest 1.1."""
+    if iscoroutinefunction(get_response):
+
+        async def on_the_loop(request: HttpRequest) -> HttpResponseBase:
+            return _refusal(request) or _with_cors(request, await get_response(request))
+
+        return on_the_loop
+
+    def in_a_thread(request: HttpRequest) -> HttpResponseBase:
+        return _refusal(request) or _with_cors(request, get_response(request))
+
+    return in_a_thread
+
+
+def _refusal(request: HttpRequest) -> HttpResponseBase | None:
+    try:
+        # A page that rebinds its own name to 127.0.0.1 comes with that name in Host.
+        request.get_host()
+    except DisallowedHost:
+        return json_response({"error": "Host not allowed", "message": "Set ALLOWED_HOSTS"}, 421)
+    if request.method == "OPTIONS":
+        return _preflight(request)
+    if not _has_key(request):
+        refused = json_response(
+            {"error": "Unauthorized", "message": "Send Authorization: Bearer"}, 401
+        )
+        refused["WWW-Authenticate"] = "Bearer"
+        return _with_cors(request, refused)
+    return None
+
+
+def _has_key(request: HttpRequest) -> bool:
+    key: str = settings.API_KEY
+    if not key or request.path in OPEN_PATHS or request.path.startswith(PAGES):
+        return True
+    given = request.headers.get("X-API-Key") or request.headers.get("Authorization", "")
+    return hmac.compare_digest(given.removeprefix("Bearer ").encode(), key.encode())
+
+
+def _preflight(request: HttpRequest) -> HttpResponse:
+    response = HttpResponse(status=204)
+    response["Access-Control-Allow-Origin"] = "*"
+    response["Access-Control-Allow-Methods"] = METHODS
+    response["Access-Control-Allow-Headers"] = request.headers.get(
+        "Access-Control-Request-Headers", ""
+    )
+    response["Vary"] = "Access-Control-Request-Headers"
+    return response
+
+
+def _with_cors(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    if not request.path.startswith(PAGES):
+        response["Access-Control-Allow-Origin"] = "*"
+    return response

@@ -1,0 +1,89 @@
+"""JSON as the contract writes and reads it. Contract: rest 1.3."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from dcm.lib.errors import InvalidJson
+
+MAX_INT = 2**31 - 1
+
+
+def wire_time(moment: datetime) -> str:
+    """2026-03-04T05:06:07.089Z: UTC, exactly three digits."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _default(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return wire_time(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def dump(value: Any) -> bytes:
+    """JSON bytes; datetimes as wire_time."""
+    try:
+        return orjson.dumps(value, _default, orjson.OPT_PASSTHROUGH_DATETIME)
+    except TypeError:
+        # Stored JSON may hold integers beyond 64 bits, which orjson refuses to write.
+        return json.dumps(value, default=_json_default, separators=(",", ":")).encode()
+
+
+def _json_default(value: Any) -> Any:
+    return str(value) if isinstance(value, uuid.UUID) else _default(value)
+
+
+def load(body: bytes) -> Any:
+    """The value of a JSON text. Raises InvalidJson, also for NaN, lone surrogates, bad UTF-8."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidJson(message=str(error)) from None
+
+
+def is_storable(value: Any) -> bool:
+    """Whether PostgreSQL can hold this JSON value: no U+0000 in any string or key."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            if "\0" in item:
+                return False
+        elif isinstance(item, Mapping):
+            waiting.extend(item)
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+    return True
+
+
+def parse_uuid(value: object) -> uuid.UUID | None:
+    """A UUID from its 8-4-4-4-12 text, any version, any case; else None. Contract: rest 1.3."""
+    if not isinstance(value, str) or len(value) != 36:
+        return None
+    try:
+        parsed = uuid.UUID(value)
+    except ValueError:
+        return None
+    return parsed if str(parsed) == value.lower() else None
+
+
+def parse_time(value: object) -> datetime | None:
+    """A moment from ISO 8601 text with seconds and a zone, as `Z` or `+hh:mm`; else None."""
+    if (
+        not isinstance(value, str)
+        or len(value) < len("2026-03-04T05:06:07Z")
+        or value[10] not in "Tt"
+    ):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.upper())
+        return moment.astimezone(UTC) if moment.tzinfo and value[16:17] == ":" else None
+    except (ValueError, OverflowError):
+        return None

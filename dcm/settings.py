@@ -1,0 +1,157 @@
+"""Django's settings, all of them from the environment by way of dcm.env."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from dcm.env import BadSetting, read_env
+from dcm.lib import embedded
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+try:
+    ENV = read_env()
+except BadSetting as error:
+    sys.exit(f"dcm: {error}")
+
+DEBUG = False
+PRODUCTION = ENV.production
+SECRET_KEY = ENV.secret_key or embedded.kept_secret(ENV.dcm_home / "django-secret-key")
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", ENV.host]
+ALLOWED_HOSTS += [name.strip() for name in ENV.allowed_hosts.split(",") if name.strip()]
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "channels",
+    "realtime",
+    "routing",
+    "projects",
+    "messaging",
+    "sessions_app",
+    "dcm",
+]
+
+# Async views pass only these: each runs on the event loop and none waits.
+EDGE_MIDDLEWARE = ["dcm.lib.middleware.api_edge"]
+# Synchronous views pass all of these, in the one thread that runs the view.
+MIDDLEWARE = [
+    *EDGE_MIDDLEWARE,
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "dcm.urls"
+ASGI_APPLICATION = "dcm.asgi.application"
+APPEND_SLASH = False
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+EMBEDDED_POSTGRES = ENV.embedded
+DCM_HOME = ENV.dcm_home
+_server: dict[str, Any] = embedded.connection(ENV.dcm_home) if ENV.embedded else ENV.database()
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        **_server,
+        "CONN_MAX_AGE": None,  # each worker thread keeps its own: measured faster than a pool
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "connect_timeout": 2,
+            "application_name": "dcm",
+            # A stuck statement or transaction frees its locks instead of stopping everyone.
+            "options": "-c lock_timeout=1500 -c statement_timeout=15000"
+            " -c idle_in_transaction_session_timeout=5000",
+            **_server.get("OPTIONS", {}),
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DB_THREADS = ENV.db_max_connections - 3  # the rest: the hub, its listener, the action batcher
+
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [ENV.redis_url]},
+    }
+    if ENV.redis_url
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True  # no collectstatic step before the first run
+
+SESSION_COOKIE_SAMESITE = "Strict"
+CSRF_COOKIE_SAMESITE = "Strict"
+X_FRAME_OPTIONS = "DENY"
+
+API_KEY = ENV.dcm_api_key
+WS_AUTH_SECRETS = ENV.ws_auth_secret.split(",")
+MESSAGE_TTL_SECONDS = -(-ENV.message_ttl_ms // 1000)
+EVENT_RETENTION_HOURS = ENV.event_retention_hours
+EVENT_RETENTION_MAX = ENV.event_retention_max
+MAX_BODY_BYTES = ENV.max_body_bytes
+MAX_HOOK_BODY_BYTES = 16 * ENV.max_body_bytes
+DATA_UPLOAD_MAX_MEMORY_SIZE = None  # the handler has counted the body already
+DASHBOARD_PORT = ENV.dashboard_port
+WS_PORT = ENV.ws_port
+COORDINATOR_PORT = ENV.coordinator_port
+HTTP_PORT = ENV.port
+
+REST_FRAMEWORK = {
+    "DEFAULT_PARSER_CLASSES": ["dcm.lib.api.AnyJsonParser"],
+    "DEFAULT_RENDERER_CLASSES": ["dcm.lib.api.OrjsonRenderer"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "UNAUTHENTICATED_USER": None,
+    "EXCEPTION_HANDLER": "dcm.lib.api.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Distributed Context Manager",
+    "DESCRIPTION": "Records what coding agents do, gives context back, lets them coordinate.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": ENV.log_level},
+    "loggers": {"uvicorn.access": {"level": "WARNING"}, "asyncio": {"level": "WARNING"}},
+}

@@ -1,0 +1,123 @@
+"""What agents say to each other. Contract: rest 3, 5.10 to 5.12."""
+
+import uuid
+from typing import Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from projects.models import Project
+
+
+class Topic(models.TextChoices):
+    """What a message is about."""
+
+    TASK_CREATED = "task.created"
+    TASK_COMPLETED = "task.completed"
+    TASK_FAILED = "task.failed"
+    CONTEXT_REQUEST = "context.request"
+    CONTEXT_RESPONSE = "context.response"
+    ALERT_BLOCKING = "alert.blocking"
+    AGENT_HEARTBEAT = "agent.heartbeat"
+    WORKFLOW_PROGRESS = "workflow.progress"
+
+
+CONTEXT_GENERATED = "context.generated"
+"""Topic of the server's own notice after a restore; clients may not use it."""
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    def unexpired(self) -> Self:
+        return self.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()))
+
+    def inbox_of(self, agent_id: str, *, broadcasts: bool = True) -> Self:
+        """Unexpired messages to this agent and to everybody, most urgent first, then oldest."""
+        addressed = Q(to_agent=agent_id)
+        if broadcasts:
+            addressed |= Q(to_agent__isnull=True)
+        return self.unexpired().filter(addressed).order_by("-priority", "created_at", "id")
+
+    def unread_by(self, agent_id: str) -> Self:
+        return self.exclude(read_by__contains=[agent_id])
+
+
+class Message(models.Model):
+    """A note to one agent, or to all (to_agent null). priority: 0 to 10, high from 5."""
+
+    HIGH_PRIORITY = 5
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    project = models.ForeignKey(
+        Project,
+        models.DO_NOTHING,
+        related_name="messages",
+        null=True,
+        db_constraint=False,
+        db_index=False,
+    )
+    from_agent = models.TextField(null=True)
+    to_agent = models.TextField(null=True)
+    message_type = models.TextField()  # a copy of the topic, as the original stores it
+    topic = models.TextField(null=True)
+    content = models.JSONField()
+    priority = models.IntegerField(default=0)
+    read_by = ArrayField(models.TextField(), default=list)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True)
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(priority__gte=0, priority__lte=10), name="message_priority"
+            )
+        ]
+        indexes = [
+            models.Index("to_agent", F("priority").desc(), "created_at", name="message_inbox"),
+            models.Index("expires_at", name="message_expiry"),
+            models.Index("project", name="message_project", condition=Q(project__isnull=False)),
+            models.Index(F("created_at").desc(), "id", name="message_recent"),
+        ]
+
+
+class Subscription(models.Model):
+    """An agent's interest in a topic: at most once per pair."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    agent_id = models.TextField()
+    topic = models.TextField(choices=Topic.choices)
+    callback_url = models.TextField(null=True)  # kept, and never called
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["agent_id", "topic"], name="subscription_pair"),
+        ]
+        indexes = [models.Index("topic", name="subscription_topic")]
+
+
+class BlockQuerySet(models.QuerySet["Block"]):
+    def against(self, agent_id: str) -> Self:
+        """Blocks that ask this agent to wait, newest first."""
+        return self.filter(blocked_agent=agent_id).order_by("-created_at", "id")
+
+
+class Block(models.Model):
+    """One agent asks another to wait: at most once per pair, and advisory."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    blocked_by = models.TextField()
+    blocked_agent = models.TextField()
+    reason = models.TextField(null=True)  # null: none given, which the wire tells from ""
+    created_at = models.DateTimeField(default=timezone.now)
+    objects = BlockQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["blocked_by", "blocked_agent"], name="block_pair"),
+            models.CheckConstraint(condition=~Q(blocked_by=F("blocked_agent")), name="block_other"),
+        ]
+        indexes = [models.Index("blocked_agent", F("created_at").desc(), name="block_against")]

@@ -1,0 +1,191 @@
+"""The work tree: Project > Request > Task (a wave) > Subtask > Action. Contract: rest 3.
+
+Deleting a row takes everything below it along. The database does that (`ON DELETE CASCADE`, see the
+migration): only it can also catch a child that is being added at that moment.
+"""
+
+import uuid
+from typing import Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+
+class Project(models.Model):
+    """A working directory, known by its path."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    path = models.TextField(unique=True)
+    name = models.TextField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+    metadata = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(F("updated_at").desc(), "id", name="project_recent")]
+
+
+class Request(models.Model):
+    """What the user asked, in one session."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        COMPLETED = "completed"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    class PromptType(models.TextChoices):
+        FEATURE = "feature"
+        DEBUG = "debug"
+        EXPLAIN = "explain"
+        SEARCH = "search"
+        REFACTOR = "refactor"
+        TEST = "test"
+        REVIEW = "review"
+        OTHER = "other"
+
+    TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    project = models.ForeignKey(
+        Project, models.DO_NOTHING, related_name="requests", db_constraint=False, db_index=False
+    )
+    session_id = models.TextField()  # needs no row to exist
+    prompt = models.TextField()
+    prompt_type = models.TextField(null=True, choices=PromptType.choices)
+    status = models.TextField(default=Status.ACTIVE, choices=Status.choices)
+    created_at = models.DateTimeField(default=timezone.now)
+    completed_at = models.DateTimeField(null=True)
+    metadata = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [
+            models.Index("project", F("created_at").desc(), name="request_project"),
+            models.Index("session_id", F("created_at").desc(), name="request_session"),
+            models.Index(F("created_at").desc(), "id", name="request_recent"),
+        ]
+
+
+class Task(models.Model):
+    """One wave of a request; numbers may repeat when given explicitly."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        RUNNING = "running"
+        COMPLETED = "completed"
+        FAILED = "failed"
+        BLOCKED = "blocked"
+
+    TERMINAL = frozenset({Status.COMPLETED, Status.FAILED})
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    request = models.ForeignKey(
+        Request, models.DO_NOTHING, related_name="tasks", db_constraint=False, db_index=False
+    )
+    name = models.TextField(null=True)
+    wave_number = models.IntegerField(default=0)
+    status = models.TextField(default=Status.PENDING, choices=Status.choices)
+    created_at = models.DateTimeField(default=timezone.now)
+    completed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index("request", "wave_number", "created_at", name="task_request"),
+            models.Index(F("created_at").desc(), "id", name="task_recent"),
+        ]
+
+
+class SubtaskQuerySet(models.QuerySet["Subtask"]):
+    def of_agent(self, agent_id: str) -> Self:
+        """Subtasks of this agent, named by its id or by its type. Contract: context-briefs 3."""
+        return self.filter(Q(agent_id=agent_id) | Q(agent_type=agent_id))
+
+
+class Subtask(models.Model):
+    """One agent's share of a wave."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        RUNNING = "running"
+        PAUSED = "paused"
+        BLOCKED = "blocked"
+        COMPLETED = "completed"
+        FAILED = "failed"
+
+    TERMINAL = frozenset({Status.COMPLETED, Status.FAILED})
+    AT_WORK = frozenset({Status.RUNNING, Status.PAUSED, Status.BLOCKED})
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    task = models.ForeignKey(
+        Task, models.DO_NOTHING, related_name="subtasks", db_constraint=False, db_index=False
+    )
+    agent_type = models.TextField(null=True)
+    agent_id = models.TextField(null=True)
+    description = models.TextField()
+    status = models.TextField(default=Status.PENDING, choices=Status.choices)
+    blocked_by = ArrayField(models.UUIDField(), default=list)  # other subtasks; may dangle
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    completed_at = models.DateTimeField(null=True)
+    context_snapshot = models.JSONField(null=True)
+    result = models.JSONField(null=True)
+    objects = SubtaskQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index("task", "created_at", name="subtask_task"),
+            models.Index("agent_id", F("created_at").desc(), name="subtask_agent"),
+            models.Index("agent_type", F("created_at").desc(), name="subtask_agent_type"),
+            models.Index(F("created_at").desc(), "id", name="subtask_recent"),
+            models.Index(
+                "status",
+                F("started_at").desc(),
+                name="subtask_at_work",
+                condition=Q(status__in=["running", "paused", "blocked", "pending"]),
+            ),
+        ]
+
+
+class Action(models.Model):
+    """One tool call. exit_code 0 is success."""
+
+    class ToolType(models.TextChoices):
+        BUILTIN = "builtin"
+        AGENT = "agent"
+        SKILL = "skill"
+        COMMAND = "command"
+        MCP = "mcp"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    subtask = models.ForeignKey(
+        Subtask,
+        models.DO_NOTHING,
+        related_name="actions",
+        null=True,
+        db_constraint=False,
+        db_index=False,
+    )
+    session_id = models.TextField(null=True)  # needs no row to exist
+    project_path = models.TextField(null=True)
+    tool_name = models.TextField()
+    tool_type = models.TextField(choices=ToolType.choices)
+    input = models.TextField(null=True)
+    output = models.TextField(null=True)
+    file_paths = ArrayField(models.TextField(), default=list)
+    exit_code = models.IntegerField(default=0)
+    duration_ms = models.IntegerField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [
+            models.Index(F("created_at").desc(), "id", name="action_recent"),
+            models.Index("session_id", F("created_at").desc(), name="action_session"),
+            models.Index(
+                "subtask",
+                F("created_at").desc(),
+                name="action_subtask",
+                condition=Q(subtask__isnull=False),
+            ),
+        ]

@@ -1,0 +1,255 @@
+"""The catalogue: one class per event type that the server announces. Contract: websocket 8 and 9.
+
+Payloads carry ids and labels only, never what a tool or a message said: `global` is heard by
+clients that have not said who they are.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    type: ClassVar[str]
+
+    def data(self) -> dict[str, Any]:
+        """The `data` of the frame."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+
+# --- the work tree ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectDeleted(Event):
+    type: ClassVar[str] = "project.deleted"
+    id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestDeleted(Event):
+    type: ClassVar[str] = "request.deleted"
+    id: UUID
+    session_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskEvent(Event):
+    id: UUID
+    request_id: UUID
+    wave_number: int
+    status: str
+    session_id: str
+
+
+class TaskCreated(TaskEvent):
+    type = "task.created"
+
+
+class TaskUpdated(TaskEvent):
+    type = "task.updated"
+
+
+class TaskPending(TaskEvent):
+    type = "task.pending"
+
+
+class TaskRunning(TaskEvent):
+    type = "task.running"
+
+
+class TaskBlocked(TaskEvent):
+    type = "task.blocked"
+
+
+class TaskCompleted(TaskEvent):
+    type = "task.completed"
+
+
+class TaskFailed(TaskEvent):
+    type = "task.failed"
+
+
+class TaskDeleted(TaskEvent):
+    type = "task.deleted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubtaskEvent(Event):
+    id: UUID
+    task_list_id: UUID
+    agent_type: str | None
+    agent_id: str | None
+    status: str
+    session_id: str
+
+    def data(self) -> dict[str, Any]:
+        return super().data() | {"task_id": self.task_list_id}
+
+
+class SubtaskCreated(SubtaskEvent):
+    type = "subtask.created"
+
+
+class SubtaskUpdated(SubtaskEvent):
+    type = "subtask.updated"
+
+
+class SubtaskPending(SubtaskEvent):
+    type = "subtask.pending"
+
+
+class SubtaskRunning(SubtaskEvent):
+    type = "subtask.running"
+
+
+class SubtaskPaused(SubtaskEvent):
+    type = "subtask.paused"
+
+
+class SubtaskBlocked(SubtaskEvent):
+    type = "subtask.blocked"
+
+
+class SubtaskCompleted(SubtaskEvent):
+    type = "subtask.completed"
+
+
+class SubtaskFailed(SubtaskEvent):
+    type = "subtask.failed"
+
+
+class SubtaskDeleted(SubtaskEvent):
+    type = "subtask.deleted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionCreated(Event):
+    """A tool call was recorded. Beyond the contract, so that sockets see work as it happens."""
+
+    type: ClassVar[str] = "action.created"
+    id: UUID
+    session_id: str | None
+    subtask_id: UUID | None
+    tool_name: str
+    tool_type: str
+    exit_code: int
+    duration_ms: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionsBulkDeleted(Event):
+    type: ClassVar[str] = "actions.bulk_deleted"
+    session_id: str
+    deleted_count: int
+
+
+# --- messages and blocks ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageNew(Event):
+    """A message was sent. One payload on every channel. Contract: websocket W15."""
+
+    type: ClassVar[str] = "message.new"
+    id: UUID
+    from_agent: str | None
+    to_agent: str | None
+    topic: str | None
+    priority: int
+    created_at: datetime
+    expires_at: datetime | None
+
+    def data(self) -> dict[str, Any]:
+        shared = super().data()
+        return {
+            "id": shared.pop("id"),
+            "from": shared.pop("from_agent"),
+            "to": shared.pop("to_agent"),
+            **shared,
+            "is_broadcast": self.to_agent is None,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageRead(Event):
+    """An agent read a message for the first time. Contract: websocket W13."""
+
+    type: ClassVar[str] = "message.read"
+    id: UUID
+    from_agent: str | None
+    to_agent: str | None
+    topic: str | None
+    read_by: str
+
+    def data(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "from": self.from_agent,
+            "to": self.to_agent,
+            "topic": self.topic,
+            "read_by": self.read_by,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentBlocked(Event):
+    """An agent was asked to wait. Contract: websocket 9."""
+
+    type: ClassVar[str] = "agent.blocked"
+    id: UUID
+    blocked_by: str
+    blocked_agent: str
+    reason: str | None
+
+    def data(self) -> dict[str, Any]:
+        # Older clients read the two ids under these names.
+        return super().data() | {"by": self.blocked_by, "agent_id": self.blocked_agent}
+
+
+class AgentUnblocked(AgentBlocked):
+    type = "agent.unblocked"
+
+
+# --- agents and sessions ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentConnected(Event):
+    """An agent proved on a socket who it is. session_id is left out when unknown."""
+
+    type: ClassVar[str] = "agent.connected"
+    agent_id: str
+    client_id: str
+    session_id: str | None
+
+    def data(self) -> dict[str, Any]:
+        return {name: value for name, value in super().data().items() if value is not None}
+
+
+class AgentDisconnected(AgentConnected):
+    type = "agent.disconnected"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionEvent(Event):
+    id: str
+    project_id: UUID | None
+
+    def data(self) -> dict[str, Any]:
+        return super().data() | {"session_id": self.id}
+
+
+class SessionCreated(SessionEvent):
+    type = "session.created"
+
+
+class SessionEnded(SessionEvent):
+    type = "session.ended"
+
+
+class SessionDeleted(SessionEvent):
+    type = "session.deleted"

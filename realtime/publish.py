@@ -1,0 +1,49 @@
+"""The one way into the event log."""
+
+from collections.abc import Collection, Sequence
+
+from django.db import connection, transaction
+
+from dcm.lib import wire
+from realtime import hints
+from realtime.events import Event
+
+_APPEND = """
+WITH head AS (UPDATE realtime_eventhead SET seq = seq + %(count)s WHERE id = 1 RETURNING seq)
+INSERT INTO realtime_loggedevent (seq, channels, type, data, publisher, created_at)
+SELECT head.seq - %(count)s + e.n, e.channels, e.type, e.data, e.publisher, clock_timestamp()
+FROM head, jsonb_to_recordset(%(events)s::jsonb)
+  AS e(n int, channels text[], type text, data jsonb, publisher text)
+"""
+
+
+def publish(event: Event, *, to: Collection[str], publisher: str = "") -> None:
+    """Add `event` to the log, one row for all its channels, inside the caller's transaction.
+
+    Sockets hear of it after the commit; a rollback takes the event with it. The log stays locked
+    until then, so this is the last thing a service does.
+    """
+    publish_all([(event, to)], publisher=publisher)
+
+
+def publish_all(events: Sequence[tuple[Event, Collection[str]]], *, publisher: str = "") -> None:
+    """The same for several events, in this order, at the price of one."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("publish() belongs in the transaction that makes the change")
+    if not events:
+        return
+    rows = [
+        {
+            "n": n,
+            "channels": list(dict.fromkeys(channels)),
+            "type": event.type,
+            "data": event.data(),
+            "publisher": publisher,
+        }
+        for n, (event, channels) in enumerate(events, start=1)
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_APPEND, {"count": len(rows), "events": wire.dump(rows).decode()})
+    # robust: the change is committed, so a lost hint must not fail the request.
+    # It costs a second at most: the hub also looks by itself.
+    transaction.on_commit(hints.send_hint, robust=True)

@@ -1,0 +1,152 @@
+"""The suite talks to a real server: its HTTP, its sockets, a real PostgreSQL and Redis.
+
+One server runs for the whole run, in a thread, on free ports of loopback. After each test the rows
+are deleted. With DCM_TEST_NO_SKIP=1 a skipped test fails the run. See environment.py.
+"""
+
+import contextlib
+import os
+import shutil
+import socket
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+
+import httpx
+import pytest
+import uvicorn
+from django.conf import settings
+from django.db import connection
+from django.test.utils import setup_databases, teardown_databases
+from pytest_django.plugin import DjangoDbBlocker
+
+from dcm.lib.embedded import EmbeddedPostgres
+from tests.environment import HOME
+from tests.sockets import Listener
+
+Api = httpx.AsyncClient
+Listen = Callable[..., Awaitable[Listener]]
+PORTS = ("HTTP_PORT", "DASHBOARD_PORT", "WS_PORT", "COORDINATOR_PORT")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where everything has to run, a test that was skipped has failed."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("DCM_TEST_NO_SKIP"):
+        report.outcome = "failed"
+    return report
+
+
+@pytest.fixture(scope="session")
+def embedded_postgres() -> Iterator[EmbeddedPostgres]:
+    # Nothing here outlives the run, so nothing has to reach the disk.
+    server = EmbeddedPostgres(HOME, fsync="off", synchronous_commit="off", full_page_writes="off")
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(HOME)
+
+
+@pytest.fixture(scope="session")
+def database(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """A migrated database of the run's own."""
+    if settings.EMBEDDED_POSTGRES:
+        request.getfixturevalue("embedded_postgres")
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False)
+        yield
+        # Threads of the server may still hold connections.
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        teardown_databases(made, verbosity=0)
+        connection.close()
+
+
+@pytest.fixture(autouse=True)
+def empty_tables(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Delete all rows after a test that used the database; the event log keeps its numbers."""
+    yield
+    if "database" in request.fixturenames or "server" in request.fixturenames:
+        with connection.cursor() as cursor:
+            cursor.execute("".join(f"DELETE FROM {table};" for table in TABLES))
+
+
+TABLES = [
+    "projects_action",
+    "projects_project",
+    "messaging_message",
+    "messaging_subscription",
+    "messaging_block",
+    "routing_keywordtoolscore",
+    "sessions_app_session",
+    "sessions_app_toolstart",
+    "sessions_app_agentcontext",
+    "realtime_loggedevent",
+]
+
+
+class Server(uvicorn.Server):
+    """The server under test, and where it listens."""
+
+    url: str
+    ws_url: str
+    trpc_url: str
+
+
+@pytest.fixture(scope="session")
+def server(database: None) -> Iterator[Server]:
+    from dcm.asgi import application
+
+    sockets = []
+    for port in PORTS:
+        listening = socket.create_server(("127.0.0.1", 0))
+        setattr(settings, port, listening.getsockname()[1])
+        sockets.append(listening)
+    config = uvicorn.Config(
+        application,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        log_config=None,
+        lifespan="auto",
+    )
+    running = Server(config)
+    running.url = f"http://127.0.0.1:{settings.HTTP_PORT}"
+    running.ws_url = f"ws://127.0.0.1:{settings.WS_PORT}"
+    running.trpc_url = f"ws://127.0.0.1:{settings.COORDINATOR_PORT}"
+    thread = threading.Thread(target=running.run, args=[sockets], daemon=True)
+    thread.start()
+    while not running.started:
+        if not thread.is_alive():
+            raise RuntimeError("the server did not start")
+        thread.join(0.01)
+    yield running
+    running.should_exit = True
+    thread.join(15)
+
+
+@pytest.fixture
+async def api(server: Server) -> AsyncIterator[Api]:
+    async with httpx.AsyncClient(base_url=server.url, timeout=10) as client:
+        yield client
+
+
+@pytest.fixture
+async def listen(server: Server) -> AsyncIterator[Listen]:
+    """`await listen("agents/backend")`: a socket that hears these channels, beside `global`."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def open_listener(*channels: str, agent_id: str = "listener") -> Listener:
+            listener = await stack.enter_async_context(Listener.open(server.ws_url))
+            await listener.authenticate(agent_id)
+            for channel in channels:
+                await listener.subscribe(channel)
+            return listener
+
+        yield open_listener

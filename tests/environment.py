@@ -1,0 +1,24 @@
+"""The suite's own environment, set before Django reads its settings (`-p tests.environment`).
+
+TEST_DATABASE=external takes the PostgreSQL at TEST_DATABASE_URL and the Redis at TEST_REDIS_URL; by
+default the suite brings an embedded PostgreSQL and does without Redis.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from dcm.env import Env
+
+for field in Env.__dataclass_fields__:
+    os.environ.pop(field.upper(), None)
+os.environ.pop("NODE_ENV", None)
+
+HOME = Path(tempfile.mkdtemp(prefix="dcm-tests-"))
+HOME.chmod(0o711)
+os.environ["DCM_HOME"] = str(HOME)
+os.environ["LOG_LEVEL"] = "WARNING"
+
+if os.environ.get("TEST_DATABASE") == "external":
+    os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
+    os.environ["REDIS_URL"] = os.environ.get("TEST_REDIS_URL", "")

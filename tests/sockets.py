@@ -1,0 +1,62 @@
+"""A client of the native WebSocket for tests: it speaks the protocol and nothing more."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+from collections.abc import AsyncIterator
+from typing import Any, Self
+
+from websockets.asyncio.client import ClientConnection, connect
+
+PATIENCE_SECONDS = 5
+Frame = dict[str, Any]
+
+
+class Listener:
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self._numbers = itertools.count(1)
+        self._events: list[Frame] = []
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, url: str) -> AsyncIterator[Self]:
+        async with connect(url, max_size=None) as socket:
+            yield cls(socket)
+
+    async def send(self, **frame: Any) -> None:
+        await self.socket.send(json.dumps(frame))
+
+    async def next_frame(self) -> Frame:
+        """The next frame of any kind."""
+        frame: Frame = json.loads(await asyncio.wait_for(self.socket.recv(), PATIENCE_SECONDS))
+        return frame
+
+    async def ask(self, **frame: Any) -> Frame:
+        """Send a request with an id and return its ack or error; events meanwhile are kept."""
+        number = next(self._numbers)
+        await self.send(id=number, **frame)
+        while True:
+            answer = await self.next_frame()
+            if answer.get("id") == number:
+                return answer
+            if answer.get("type") == "event":
+                self._events.append(answer)
+
+    async def authenticate(self, agent_id: str) -> None:
+        answer = await self.ask(type="auth", agent_id=agent_id)
+        assert answer["success"], answer
+
+    async def subscribe(self, channel: str) -> None:
+        answer = await self.ask(type="subscribe", channel=channel)
+        assert answer["success"], answer
+
+    async def next_event(self, event: str | None = None, *, channel: str | None = None) -> Frame:
+        """The next event, of this type and on this channel if given; others are dropped."""
+        while True:
+            frame = self._events.pop(0) if self._events else await self.next_frame()
+            if frame.get("type") != "event":
+                continue
+            if event in (None, frame["event"]) and channel in (None, frame["channel"]):
+                return frame
