@@ -1,7 +1,12 @@
-"""What comes in and goes out. Contract: rest 5.2 to 5.6."""
+"""What comes in and goes out. Contract: rest 5.2 to 5.6, aliases 7."""
 
-from dcm.lib.api import Input, JsonObject, Output, Text
-from projects.models import Project
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+
+from dcm.lib.api import Input, Integer, JsonObject, ListOf, Output, Text, Uuid
+from projects.models import Action, Project, Request, Subtask, Task
 
 
 class ProjectInput(Input):
@@ -14,3 +19,124 @@ class ProjectOutput(Output[Project]):
     class Meta:
         model = Project
         fields = ["id", "path", "name", "created_at", "updated_at", "metadata"]
+
+
+class RequestInput(Input):
+    project_id = Uuid()
+    session_id = Text()
+    prompt = Text()
+    prompt_type = Text(required=False, choices=Request.PromptType.values)
+    status = Text(required=False, choices=Request.Status.values)
+    metadata = JsonObject(required=False)
+
+
+class RequestUpdate(Input):
+    status = Text(required=False, choices=Request.Status.values)
+    metadata = JsonObject(required=False)
+
+
+class RequestOutput(Output[Request]):
+    project_id = Uuid()
+
+    class Meta:
+        model = Request
+        fields = [
+            "id",
+            "project_id",
+            "session_id",
+            "prompt",
+            "prompt_type",
+            "status",
+            "created_at",
+            "completed_at",
+            "metadata",
+        ]
+
+
+class TaskInput(Input):
+    request_id = Uuid()
+    name = Text(required=False, allow_blank=True)
+    wave_number = Integer(required=False, least=0)
+    status = Text(required=False, choices=Task.Status.values)
+
+
+class TaskUpdate(Input):
+    status = Text(required=False, choices=Task.Status.values)
+    name = Text(required=False, allow_blank=True)  # "" is no update rather than an error
+
+
+class TaskOutput(Output[Task]):
+    request_id = Uuid()
+
+    class Meta:
+        model = Task
+        fields = [
+            "id",
+            "request_id",
+            "name",
+            "wave_number",
+            "status",
+            "created_at",
+            "completed_at",
+        ]
+
+
+class SubtaskInput(Input):
+    aliases: ClassVar[Mapping[str, str]] = {"task_list_id": "task_id"}
+    task_id = Uuid()
+    description = Text()
+    agent_type = Text(required=False, allow_blank=True)
+    agent_id = Text(required=False, allow_blank=True)
+    status = Text(required=False, choices=Subtask.Status.values)
+    blocked_by = ListOf(child=Uuid(), required=False)
+    context_snapshot = JsonObject(required=False)
+
+
+class SubtaskUpdate(Input):
+    status = Text(required=False, choices=Subtask.Status.values)
+    result = JsonObject(required=False)
+    agent_id = Text(required=False)
+    blocked_by = ListOf(child=Uuid(), required=False)
+
+
+class SubtaskOutput(Output[Subtask]):
+    task_id = Uuid()
+    task_list_id = Uuid(source="task_id")
+    blocked_by = serializers.ListField(child=Uuid())
+
+    class Meta:
+        model = Subtask
+        fields = [
+            "id",
+            "task_id",
+            "task_list_id",
+            "agent_type",
+            "agent_id",
+            "description",
+            "status",
+            "blocked_by",
+            "created_at",
+            "started_at",
+            "completed_at",
+            "context_snapshot",
+            "result",
+        ]
+
+
+class ActionOutput(Output[Action]):
+    class Meta:
+        model = Action
+        fields = [
+            "id",
+            "tool_name",
+            "tool_type",
+            "exit_code",
+            "duration_ms",
+            "file_paths",
+            "created_at",
+        ]
+
+
+def without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """The row as its parent shows it, which needs not be told its own id again."""
+    return {name: value for name, value in row.items() if name not in names}

@@ -1,40 +1,62 @@
-"""How a view reads its input and writes its reply. Contract: rest 1.
+"""How a view reads its input and writes its reply. Contract: rest 1."""
 
-`Input` and its fields validate a body, `Query` the query parameters, `Output` presents a row. They
-keep to JSON's own types: "1" is no number, 1.5 no integer, and text is kept as it came.
-"""
-
+import functools
 import logging
-import re
+import sys
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, ClassVar, NoReturn, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError
-from django.db.models import Model, QuerySet
-from django.http import Http404, HttpResponse
-from rest_framework import exceptions, serializers
-from rest_framework.exceptions import ErrorDetail
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.defaults import page_not_found
+from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dcm.lib import wire
+from dcm.lib.body import Body, read_body
 from dcm.lib.errors import (
     RETRY_AFTER_SECONDS,
     DatabaseUnavailable,
-    Details,
     DomainError,
     InvalidQuery,
     NotFound,
     ValidationFailed,
     envelope,
 )
+from dcm.lib.fields import Boolean, Input, Integer, JsonObject, ListOf, Moment, Output, Text, Uuid
+from dcm.lib.query import Query, page, path_uuid
+
+__all__ = [
+    "Body",
+    "Boolean",
+    "Input",
+    "Integer",
+    "InvalidQuery",
+    "JsonObject",
+    "ListOf",
+    "Moment",
+    "Output",
+    "Query",
+    "Text",
+    "Uuid",
+    "ValidationFailed",
+    "by_method",
+    "hot_view",
+    "json_response",
+    "page",
+    "path_uuid",
+    "read_body",
+]
 
 logger = logging.getLogger("dcm.api")
-M = TypeVar("M", bound=Model)
+
+AsyncView = Callable[..., Awaitable[HttpResponse]]
+PAGES = ("/admin", "/static/")
+"""Paths for people: their errors are pages, and they have logins of their own."""
 
 
 class AnyJsonParser(BaseParser):
@@ -55,11 +77,6 @@ class OrjsonRenderer(BaseRenderer):
         self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None
     ) -> bytes:
         return b"" if data is None else wire.dump(data)
-
-
-def json_response(data: Any, status: int = 200) -> HttpResponse:
-    """The reply of an async view."""
-    return HttpResponse(wire.dump(data), status=status, content_type="application/json")
 
 
 # --- errors -----------------------------------------------------------------------------------
@@ -118,284 +135,65 @@ def failure_label(view: Any, request: Request) -> str:
     return str(labels.get(name, getattr(view, "failure", "Internal Server Error")))
 
 
-# --- input ------------------------------------------------------------------------------------
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """What the URL map answers when it knows no such route. Contract: rest R02."""
+    if request.path.startswith(PAGES):
+        return page_not_found(request, exception or Http404())
+    return error_response(NotFound())
 
 
-class Text(serializers.Field[str, Any, str, Any]):
-    """A JSON string, kept as it came; no U+0000, which PostgreSQL cannot hold."""
-
-    def __init__(
-        self,
-        *,
-        allow_blank: bool = False,
-        max_length: int | None = None,
-        choices: Sequence[str] | None = None,
-        **options: Any,
-    ) -> None:
-        super().__init__(**options)
-        self.allow_blank = allow_blank
-        self.max_length = max_length
-        self.choices = choices
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            _refuse("Expected a string")
-        if not data and not self.allow_blank:
-            _refuse("Must not be empty")
-        if "\0" in data:
-            _refuse("Must not contain U+0000")
-        if self.max_length is not None and len(data) > self.max_length:
-            _refuse(f"Must have at most {self.max_length} characters")
-        if self.choices is not None and data not in self.choices:
-            _refuse(f"Must be one of: {', '.join(self.choices)}")
-        return data
-
-    def to_representation(self, value: str) -> str:
-        return value
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The same when something outside any view fails."""
+    error = sys.exc_info()[1]
+    return error_response(error if isinstance(error, Exception) else RuntimeError("no cause known"))
 
 
-class Integer(serializers.Field[int, Any, int, Any]):
-    """A JSON integer of 32 bits: no fraction, no text, no boolean."""
-
-    def __init__(self, *, least: int = -(2**31), most: int = wire.MAX_INT, **options: Any) -> None:
-        super().__init__(**options)
-        self.least = least
-        self.most = most
-
-    def to_internal_value(self, data: Any) -> int:
-        if not isinstance(data, int) or isinstance(data, bool):
-            _refuse("Expected an integer")
-        if not self.least <= data <= self.most:
-            _refuse(f"Must be from {self.least} to {self.most}")
-        return data
-
-    def to_representation(self, value: int) -> int:
-        return value
+# --- async views ------------------------------------------------------------------------------
 
 
-class Boolean(serializers.Field[bool, Any, bool, Any]):
-    """A JSON boolean."""
-
-    def to_internal_value(self, data: Any) -> bool:
-        if not isinstance(data, bool):
-            _refuse("Expected a boolean")
-        return data
-
-    def to_representation(self, value: bool) -> bool:
-        return value
+def json_response(data: Any, status: int = 200) -> HttpResponse:
+    """The reply of an async view."""
+    return HttpResponse(wire.dump(data), status=status, content_type="application/json")
 
 
-class Uuid(serializers.Field[uuid.UUID, Any, str, Any]):
-    def to_internal_value(self, data: Any) -> uuid.UUID:
-        parsed = wire.parse_uuid(data)
-        if parsed is None:
-            _refuse("Invalid UUID")
-        return parsed
+def hot_view(*, failure: str, method: str) -> Callable[[AsyncView], AsyncView]:
+    """Mark an async view of one method; GET answers HEAD too.
 
-    def to_representation(self, value: uuid.UUID) -> str:
-        return str(value)
-
-
-class Moment(serializers.Field[datetime, Any, str, Any]):
-    """ISO 8601 with seconds and a zone in; milliseconds and Z out."""
-
-    def to_internal_value(self, data: Any) -> datetime:
-        moment = wire.parse_time(data)
-        if moment is None:
-            _refuse("Expected a timestamp like 2026-03-04T05:06:07Z")
-        return moment
-
-    def to_representation(self, value: datetime) -> str:
-        return wire.wire_time(value)
-
-
-class JsonObject(serializers.Field[dict[str, Any], Any, dict[str, Any], Any]):
-    """A JSON object."""
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        if not isinstance(data, dict):
-            _refuse("Expected an object")
-        if not wire.is_storable(data):
-            _refuse("Must not contain U+0000")
-        return data
-
-    def to_representation(self, value: dict[str, Any]) -> dict[str, Any]:
-        return value
-
-
-class ListOf(serializers.ListField):
-    """A JSON array whose elements are of one kind."""
-
-    def to_internal_value(self, data: Any) -> list[Any]:
-        if not isinstance(data, list):
-            _refuse("Expected an array")
-        return super().to_internal_value(data)
-
-
-def _refuse(text: str) -> NoReturn:
-    raise serializers.ValidationError(text)
-
-
-class Input(serializers.Serializer[Any]):
-    """A request body. Null counts as absent where a field is optional. Contract: rest R06.
-
-    aliases: other names that clients use -> ours; ours wins when both are there. Contract: rest 7.
+    failure: the label of an unexpected error, as in contract rest 8.
     """
 
-    aliases: ClassVar[Mapping[str, str]] = {}
+    def mark(view: AsyncView) -> AsyncView:
+        @functools.wraps(view)
+        async def hot(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method != method and (request.method, method) != ("HEAD", "GET"):
+                raise NotFound
+            return await view(request, *args, **kwargs)
 
-    @classmethod
-    def read(cls, data: Any) -> dict[str, Any]:
-        """The validated fields that were given. Raises ValidationFailed."""
-        if not isinstance(data, dict):
-            raise ValidationFailed({})
-        reader = cls(data=cls.tidy(data))
-        if not reader.is_valid():
-            raise ValidationFailed(flat_details(reader.errors))
-        return dict(reader.validated_data)
+        hot.failure = failure  # type: ignore[attr-defined]
+        hot.csrf_exempt = True  # type: ignore[attr-defined]
+        return hot
 
-    @classmethod
-    def tidy(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """`data` under our names, without the nulls of optional fields."""
-        named = {cls.aliases[name]: data[name] for name in data if name in cls.aliases}
-        optional = {
-            name
-            for name, field in cls().fields.items()
-            if not field.required and not field.allow_null
-        }
-        return {
-            name: value
-            for name, value in {**named, **data}.items()
-            if value is not None or name not in optional
-        }
+    return mark
 
 
-def flat_details(errors: Mapping[str, Any]) -> Details:
-    """field -> texts; the problems of an array's elements under the array's own name."""
-    return {field: _texts(found) for field, found in errors.items()}
+def by_method(**views: Any) -> Any:
+    """One route whose methods have views of their own: by_method(post=..., get=...).
 
-
-def _texts(found: Any) -> list[str]:
-    if isinstance(found, ErrorDetail | str):
-        return [str(found)]
-    if isinstance(found, Mapping):
-        return [text for inner in found.values() for text in _texts(inner)]
-    return [text for inner in found for text in _texts(inner)]
-
-
-class Output(serializers.ModelSerializer[M]):
-    """A row on the wire: times with three digits and Z, ids in lower case."""
-
-    serializer_field_mapping = {
-        **serializers.ModelSerializer.serializer_field_mapping,
-    }
-
-    def build_standard_field(self, field_name: str, model_field: Any) -> Any:
-        kind, options = super().build_standard_field(field_name, model_field)
-        if issubclass(kind, serializers.DateTimeField):
-            return Moment, {"read_only": True, "allow_null": model_field.null}
-        return kind, options
-
-
-# --- query parameters and pages ---------------------------------------------------------------
-
-
-class Query:
-    """The query parameters of one request; of a repeated one the first counts. Contract: rest 1.1.
-
-    Readers raise InvalidQuery for a value that cannot be meant; limits fall back instead (R11).
+    The handler asks view_of(), so each runs where it belongs; a method that is not named is a 404.
     """
 
-    def __init__(self, parameters: Mapping[str, Any]) -> None:
-        first = getattr(parameters, "getlist", None)
-        self._values: dict[str, str] = {
-            name: first(name)[0] if first else parameters[name] for name in parameters
-        }
+    def dispatch(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return view_of(dispatch, request.method)(request, *args, **kwargs)
 
-    def text(self, *names: str) -> str | None:
-        """The first of these parameters that is there and not empty."""
-        for name in names:
-            value = self._values.get(name)
-            if value:
-                if "\0" in value:
-                    raise InvalidQuery({name: ["Must not contain U+0000"]})
-                return value
-        return None
-
-    def id(self, *names: str) -> uuid.UUID | None:
-        for name in names:
-            if value := self.text(name):
-                parsed = wire.parse_uuid(value)
-                if parsed is None:
-                    raise InvalidQuery({name: ["Invalid UUID"]})
-                return parsed
-        return None
-
-    def moment(self, name: str) -> datetime | None:
-        value = self.text(name)
-        # An unescaped "+" of an offset arrives as a blank.
-        moment = wire.parse_time(value.replace(" ", "+")) if value else None
-        if value and moment is None:
-            raise InvalidQuery({name: ["Expected a timestamp like 2026-03-04T05:06:07Z"]})
-        return moment
-
-    def integer(self, name: str, default: int, *, least: int, most: int) -> int:
-        """Strict: out of range or no integer is refused, and so is an empty value."""
-        value = self._values.get(name)
-        if value is None:
-            return default
-        if not re.fullmatch(r"-?[0-9]{1,10}", value) or not least <= int(value) <= most:
-            raise InvalidQuery({name: [f"Must be an integer from {least} to {most}"]})
-        return int(value)
-
-    def flag(self, name: str, default: bool) -> bool:
-        """Strict: only `true` and `false`."""
-        value = self._values.get(name)
-        if value is None:
-            return default
-        if value not in {"true", "false"}:
-            raise InvalidQuery({name: ["Must be true or false"]})
-        return value == "true"
-
-    def choice(self, name: str, default: str, choices: Sequence[str]) -> str:
-        value = self._values.get(name)
-        if value is None:
-            return default
-        if value not in choices:
-            raise InvalidQuery({name: [f"Must be one of: {', '.join(choices)}"]})
-        return value
-
-    def limit(self, default: int = 100, most: int = 100) -> int:
-        """Lenient: the leading integer, lowered to `most`; anything else is the default (R11)."""
-        return min(self._leading_integer("limit", default), most)
-
-    def offset(self) -> int:
-        return min(self._leading_integer("offset", 0), wire.MAX_INT)
-
-    def _leading_integer(self, name: str, default: int) -> int:
-        found = re.match(r"\s*\+?([0-9]+)", self._values.get(name, ""), re.ASCII)
-        return min(int(found[1][:11]), wire.MAX_INT) if found else default
+    dispatch.views = views  # type: ignore[attr-defined]
+    dispatch.csrf_exempt = True  # type: ignore[attr-defined]
+    return dispatch
 
 
-def path_uuid(value: str, name: str = "id") -> uuid.UUID:
-    """A UUID from the path. Raises ValidationFailed. Contract: rest R04."""
-    parsed = wire.parse_uuid(value)
-    if parsed is None:
-        raise ValidationFailed({name: ["Invalid UUID"]}, message="Invalid UUID")
-    return parsed
-
-
-def page(
-    rows: QuerySet[M],
-    query: Query,
-    present: Callable[[Sequence[M]], Any],
-    *,
-    name: str,
-    default: int = 100,
-    total: bool = False,
-) -> dict[str, Any]:
-    """{name: [...], "count", "total"?, "limit", "offset"}. Contract: rest 1.4."""
-    limit, offset = query.limit(default), query.offset()
-    shown = list(rows[offset : offset + limit])
-    counted = {"total": rows.count()} if total else {}
-    return {name: present(shown), "count": len(shown), **counted, "limit": limit, "offset": offset}
+def view_of(view: Any, method: str | None) -> Any:
+    """The view that answers this method."""
+    views = getattr(view, "views", None)
+    if views is None:
+        return view
+    name = (method or "").lower()
+    return views.get(name) or views.get({"head": "get"}.get(name, ""), not_found)

@@ -50,6 +50,10 @@ class InvalidQuery(ValidationFailed):
     message = "Invalid query parameters"
 
 
+class NoUpdate(DomainError):
+    message = "No update fields provided"
+
+
 class InvalidJson(DomainError):
     """The body is no JSON. Contract: rest R03."""
 

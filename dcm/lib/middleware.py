@@ -11,11 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
-from dcm.lib.api import json_response
+from dcm.lib.api import PAGES, json_response
 
 METHODS = "GET,HEAD,PUT,POST,DELETE,PATCH,QUERY"
 OPEN_PATHS = frozenset({"/health", "/livez"})  # load balancers ask these without a key
-PAGES = ("/admin/", "/static/")  # people: these have logins of their own
 
 
 @sync_and_async_middleware

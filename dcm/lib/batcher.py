@@ -1,0 +1,118 @@
+"""Group commit: callers that wait while one batch is written are written together in the next."""
+
+import asyncio
+import threading
+import weakref
+from collections import defaultdict, deque
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from dcm.lib.errors import Overloaded, is_unavailable
+from dcm.lib.threads import ConnectionThreads
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Caller(NamedTuple):
+    item: Any
+    loop: asyncio.AbstractEventLoop
+    answer: "asyncio.Future[Any]"
+
+
+class Batcher(Generic[Item, Result]):
+    """Hands the items of concurrent callers to `service` as lists, in a thread of its own.
+
+    service: takes up to `largest` items in one transaction and returns one result for each, in
+    order. No timer is involved: a caller who is alone waits for nobody. Each is answered after the
+    commit of the batch. Callers may live on any event loop. A cancelled caller's item is still
+    written.
+    """
+
+    _all: "weakref.WeakSet[Batcher[Any, Any]]" = weakref.WeakSet()
+
+    def __init__(
+        self,
+        service: Callable[[list[Item]], list[Result]],
+        *,
+        largest: int = 256,
+        waiting: int = 10_000,
+    ) -> None:
+        self._service = service
+        self._largest = largest
+        self._bound = waiting
+        self._waiting: deque[Caller] = deque()
+        self._lock = threading.Lock()
+        self._working = False
+        self._thread = ConnectionThreads(1, name="batcher")
+        self._all.add(self)
+
+    async def submit(self, item: Item) -> Result:
+        """The result for `item`, once committed.
+
+        Raises what the service raised for it; Overloaded when too many are waiting.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Result] = loop.create_future()
+        if len(self._waiting) >= self._bound:
+            raise Overloaded
+        self._waiting.append(Caller(item, loop, answer))
+        # Not at once: whoever else is ready in this turn of the loop comes along.
+        loop.call_soon(self._start)
+        return await answer
+
+    async def drain(self) -> None:
+        """Return when everything submitted so far is written and answered."""
+        self._start()
+        # There is one thread, so this runs after the work under way.
+        await asyncio.wrap_future(self._thread.submit(lambda: None))
+        await asyncio.sleep(0)  # the answers are ahead of us in the loop's queue
+
+    @classmethod
+    async def drain_all(cls) -> None:
+        for batcher in list(cls._all):
+            await batcher.drain()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._waiting and not self._working:
+                self._working = True
+                self._thread.submit(self._work)
+
+    def _work(self) -> None:
+        callers = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._largest))]
+        try:
+            _tell(callers, self._outcomes([caller.item for caller in callers]))
+        finally:
+            with self._lock:
+                self._working = False
+            self._start()
+
+    def _outcomes(self, items: list[Item]) -> list[Result | Exception]:
+        try:
+            return [*self._service(items)]
+        except Exception as error:  # noqa: BLE001  whatever it is belongs to the callers
+            if len(items) == 1 or is_unavailable(error):
+                return [error] * len(items)
+        # One bad item must not take the others with it.
+        return [outcome for item in items for outcome in self._outcomes([item])]
+
+
+def _tell(callers: list[Caller], outcomes: list[Any]) -> None:
+    """Answer the callers, waking each event loop once."""
+    answers = defaultdict(list)
+    for caller, outcome in zip(callers, outcomes, strict=True):
+        answers[caller.loop].append((caller.answer, outcome))
+    for loop, answered in answers.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_settle, answered)
+
+
+def _settle(answered: list[tuple["asyncio.Future[Any]", Any]]) -> None:
+    for answer, outcome in answered:
+        if answer.cancelled():
+            continue
+        if isinstance(outcome, Exception):
+            answer.set_exception(outcome)
+        else:
+            answer.set_result(outcome)

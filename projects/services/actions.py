@@ -1,0 +1,174 @@
+"""Action tracking: the hottest write of all. Contract: rest 5.6."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from django.db import connection, transaction
+
+from dcm.lib import wire
+from dcm.lib.batcher import Batcher
+from dcm.lib.errors import NotFound
+from projects.models import Action
+from projects.services.subtasks import SubtaskNotFound
+from projects.signals import actions_recorded
+from realtime.channel_names import GLOBAL, session_channel
+from realtime.events import ActionCreated, ActionsBulkDeleted
+from realtime.publish import publish, publish_all
+from routing.keywords import extract_keywords
+from routing.services import ToolUse, learn
+
+
+class ActionNotFound(NotFound):
+    message = "Action not found"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewAction:
+    """A tool call to record. exit_code: 0 is success. created_at: when it arrived."""
+
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    tool_name: str
+    tool_type: str
+    input: str | None = None
+    output: str | None = None
+    file_paths: Sequence[str] = ()
+    exit_code: int = 0
+    duration_ms: int | None = None
+    subtask_id: uuid.UUID | None = None
+    session_id: str | None = None
+    project_path: str | None = None
+    created_at: datetime = field(default_factory=_now)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAction:
+    """is_new: false when an action of this id was there already; it is then left as it was."""
+
+    action: NewAction
+    keywords: Sequence[str]
+    is_new: bool
+
+
+_INSERT = """
+INSERT INTO projects_action (id, subtask_id, session_id, project_path, tool_name, tool_type, input,
+                             output, file_paths, exit_code, duration_ms, created_at)
+SELECT id, subtask_id, session_id, project_path, tool_name, tool_type, input,
+       output, file_paths, exit_code, duration_ms, created_at
+FROM jsonb_to_recordset(%s::jsonb)
+  AS a(id uuid, subtask_id uuid, session_id text, project_path text, tool_name text, tool_type text,
+       input text, output text, file_paths text[], exit_code int, duration_ms int,
+       created_at timestamptz)
+ORDER BY id
+ON CONFLICT (id) DO NOTHING
+RETURNING id
+"""
+
+
+@transaction.atomic
+def record_actions(actions: list[NewAction]) -> list[RecordedAction]:
+    """Store these tool calls, learn from their inputs, and say so on the sockets.
+
+    Publishes action.created for each new one. Raises SubtaskNotFound.
+    """
+    _check_subtasks(actions)
+    unseen = _insert(actions)
+    recorded = []
+    for action in actions:
+        # Of two with one id in a batch, the first is new.
+        is_new = action.id in unseen
+        unseen.discard(action.id)
+        recorded.append(RecordedAction(action, extract_keywords(action.input or ""), is_new))
+    new = [done for done in recorded if done.is_new]
+    learn(_use(done) for done in new)
+    actions_recorded.send(Action, actions=[done.action for done in new])
+    publish_all([_announcement(done.action) for done in new])
+    return recorded
+
+
+recorder: Batcher[NewAction, RecordedAction] = Batcher(record_actions)
+"""record_actions for callers that have one action each: many share a commit."""
+
+
+@transaction.atomic
+def delete_action(action_id: uuid.UUID) -> None:
+    """Raises ActionNotFound."""
+    deleted, _ = Action.objects.filter(id=action_id).delete()
+    if not deleted:
+        raise ActionNotFound
+
+
+@transaction.atomic
+def delete_actions_of_session(session_id: str) -> int:
+    """Delete them all and return how many. Publishes actions.bulk_deleted, also for none."""
+    deleted, _ = Action.objects.filter(session_id=session_id).delete()
+    publish(
+        ActionsBulkDeleted(session_id=session_id, deleted_count=deleted),
+        to=[GLOBAL, session_channel(session_id)],
+    )
+    return deleted
+
+
+def _check_subtasks(actions: Sequence[NewAction]) -> None:
+    wanted = {action.subtask_id for action in actions if action.subtask_id is not None}
+    if not wanted:
+        return
+    with connection.cursor() as cursor:
+        # Held until the commit, so that none is deleted meanwhile.
+        cursor.execute(
+            "SELECT id FROM projects_subtask WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE",
+            [sorted(wanted)],
+        )
+        missing = wanted - {row[0] for row in cursor.fetchall()}
+    if missing:
+        raise SubtaskNotFound(f"Subtask not found: {min(missing)}")
+
+
+def _insert(actions: Sequence[NewAction]) -> set[uuid.UUID]:
+    """The ids that were not there before."""
+    rows = wire.dump([_columns(action) for action in actions]).decode()
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, [rows])
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _columns(action: NewAction) -> dict[str, object]:
+    return {
+        "id": action.id,
+        "subtask_id": action.subtask_id,
+        "session_id": action.session_id,
+        "project_path": action.project_path,
+        "tool_name": action.tool_name,
+        "tool_type": action.tool_type,
+        "input": action.input,
+        "output": action.output,
+        "file_paths": list(action.file_paths),
+        "exit_code": action.exit_code,
+        "duration_ms": action.duration_ms,
+        "created_at": action.created_at.isoformat(),
+    }
+
+
+def _use(done: RecordedAction) -> ToolUse:
+    action = done.action
+    succeeded = action.exit_code == 0
+    return ToolUse(action.tool_name, action.tool_type, done.keywords, succeeded, action.created_at)
+
+
+def _announcement(action: NewAction) -> tuple[ActionCreated, list[str]]:
+    created = ActionCreated(
+        id=action.id,
+        session_id=action.session_id,
+        subtask_id=action.subtask_id,
+        tool_name=action.tool_name,
+        tool_type=action.tool_type,
+        exit_code=action.exit_code,
+        duration_ms=action.duration_ms,
+    )
+    mine = [session_channel(action.session_id)] if action.session_id else []
+    return created, [GLOBAL, *mine]

@@ -1,0 +1,70 @@
+import uuid
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from dcm.lib.errors import NotFound
+from projects.models import Request
+from projects.services.projects import ProjectNotFound
+from projects.services.status import set_status
+from realtime.channel_names import GLOBAL, session_channel
+from realtime.events import RequestDeleted
+from realtime.publish import publish
+
+
+class RequestNotFound(NotFound):
+    message = "Request not found"
+
+
+def create_request(
+    *,
+    project_id: uuid.UUID,
+    session_id: str,
+    prompt: str,
+    prompt_type: str | None = None,
+    status: str = Request.Status.ACTIVE,
+    metadata: dict[str, Any] | None = None,
+) -> Request:
+    """What the user asked. Raises ProjectNotFound."""
+    request = Request(
+        project_id=project_id,
+        session_id=session_id,
+        prompt=prompt,
+        prompt_type=prompt_type,
+        metadata=metadata or {},
+    )
+    set_status(request, status)
+    try:
+        request.save(force_insert=True)
+    except IntegrityError:
+        raise ProjectNotFound(f"Project not found: {project_id}") from None
+    return request
+
+
+@transaction.atomic
+def update_request(
+    request_id: uuid.UUID, *, status: str | None = None, metadata: dict[str, Any] | None = None
+) -> Request:
+    """Change the status, and merge metadata: new keys win. Raises RequestNotFound."""
+    request = Request.objects.select_for_update(no_key=True).filter(id=request_id).first()
+    if request is None:
+        raise RequestNotFound
+    if status is not None:
+        set_status(request, status)
+    if metadata is not None:
+        request.metadata = {**request.metadata, **metadata}
+    request.save(update_fields=["status", "completed_at", "metadata"])
+    return request
+
+
+@transaction.atomic
+def delete_request(request_id: uuid.UUID) -> None:
+    """Delete the request and all below it. Publishes request.deleted. Raises RequestNotFound."""
+    request = Request.objects.select_for_update().filter(id=request_id).first()
+    if request is None:
+        raise RequestNotFound
+    request.delete()
+    publish(
+        RequestDeleted(id=request_id, session_id=request.session_id),
+        to=[GLOBAL, session_channel(request.session_id)],
+    )

@@ -1,0 +1,79 @@
+"""Reading the scores. Contract: rest 5.7, 6.3."""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.db import connection
+
+_SUGGEST = """
+SELECT tool_name, tool_type, round(avg(score)::numeric, 3)::float8 AS score,
+       sum(usage_count)::int AS usage_count,
+       CASE WHEN sum(usage_count) > 0
+            THEN round(100.0 * sum(success_count) / sum(usage_count))::int ELSE 0 END AS success_rate,
+       array_agg(DISTINCT keyword ORDER BY keyword) AS keyword_matches
+FROM routing_keywordtoolscore
+WHERE keyword = ANY(%(keywords)s) AND score >= %(min_score)s
+  AND (%(tool_type)s::text IS NULL OR tool_type = %(tool_type)s)
+GROUP BY tool_name, tool_type
+ORDER BY count(*) DESC, avg(score) DESC, sum(usage_count) DESC, tool_name
+LIMIT %(limit)s
+"""
+
+
+def suggest_tools(
+    *,
+    keywords: Collection[str],
+    limit: int = 10,
+    min_score: float = 0.5,
+    tool_type: str | None = None,
+) -> list[dict[str, Any]]:
+    """Tools that did best for these keywords, best first.
+
+    keywords: lower case. score: 0.1 to 5.0, three decimals. success_rate: whole percent, 0 when
+    unused. Contract: rest 6.3.
+    """
+    parameters = {
+        "keywords": list(keywords),
+        "limit": limit,
+        "min_score": min_score,
+        "tool_type": tool_type,
+    }
+    return _rows(_SUGGEST, parameters)
+
+
+_TOTALS = """
+SELECT count(*) AS total_records, count(DISTINCT keyword) AS unique_keywords,
+       count(DISTINCT tool_name) AS unique_tools,
+       coalesce(round(avg(score)::numeric, 3), 0)::float8 AS avg_score,
+       coalesce(round(avg(usage_count), 1), 0)::float8 AS avg_usage
+FROM routing_keywordtoolscore
+"""
+_TOP_BY_SCORE = """
+SELECT tool_name, tool_type, round(avg(score)::numeric, 3)::float8 AS avg_score
+FROM routing_keywordtoolscore GROUP BY 1, 2 ORDER BY avg(score) DESC, tool_name LIMIT 10
+"""
+_TOP_BY_USAGE = """
+SELECT tool_name, tool_type, sum(usage_count)::bigint AS total_usage
+FROM routing_keywordtoolscore GROUP BY 1, 2 ORDER BY 3 DESC, tool_name LIMIT 10
+"""
+_TYPES = """
+SELECT tool_type, count(DISTINCT tool_name) AS tool_count
+FROM routing_keywordtoolscore GROUP BY 1 ORDER BY 2 DESC, tool_type
+"""
+
+
+def routing_stats() -> dict[str, Any]:
+    """Totals, the ten best and most used tools, and how many tools each type has."""
+    return {
+        "totals": _rows(_TOTALS)[0],
+        "top_by_score": _rows(_TOP_BY_SCORE),
+        "top_by_usage": _rows(_TOP_BY_USAGE),
+        "type_distribution": _rows(_TYPES),
+    }
+
+
+def _rows(sql: str, parameters: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,0 +1,117 @@
+"""Learning which tool suits which keyword. Contract: rest 6.2, 6.4."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from django.db import connection
+
+LEAST, MOST = 0.1, 5.0
+SUCCESS, FAILURE = 0.1, -0.05
+CHOSEN, REJECTED = 0.2, -0.1
+LONGEST_KEYWORD = 255
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """One use of a tool, and the keywords of its input."""
+
+    tool_name: str
+    tool_type: str
+    keywords: Sequence[str]
+    success: bool
+    used_at: datetime
+
+
+_LEARN = """
+INSERT INTO routing_keywordtoolscore AS known
+  (keyword, tool_name, tool_type, score, usage_count, success_count, last_used)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::float8[], %s::int[], %s::int[],
+                     %s::timestamptz[])
+ON CONFLICT (keyword, tool_name) DO UPDATE SET
+  tool_type = EXCLUDED.tool_type,
+  score = least(5.0, greatest(0.1, known.score + 0.1 * EXCLUDED.success_count
+                                   - 0.05 * (EXCLUDED.usage_count - EXCLUDED.success_count))),
+  usage_count = known.usage_count + EXCLUDED.usage_count,
+  success_count = known.success_count + EXCLUDED.success_count,
+  last_used = EXCLUDED.last_used
+"""
+
+
+def learn(uses: Iterable[ToolUse]) -> None:
+    """Score every (keyword, tool) of these uses, as if they were learned one after another.
+
+    Within a run of equal outcomes the order does not matter, so a run is one upsert; between runs it
+    does, because scores are clamped. The n-th run of each pair goes into the n-th statement. Rows
+    are taken in key order, and later statements only touch rows that the first has taken.
+    """
+    rounds: list[list[_Run]] = []
+    for runs in _runs_by_pair(uses):
+        for number, run in enumerate(runs):
+            if number == len(rounds):
+                rounds.append([])
+            rounds[number].append(run)
+    with connection.cursor() as cursor:
+        for runs in rounds:
+            cursor.execute(_LEARN, [list(column) for column in zip(*map(_row, runs), strict=True)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Uses of one tool for one keyword, one after another, all with the same outcome."""
+
+    keyword: str
+    last: ToolUse
+    count: int
+
+
+def _runs_by_pair(uses: Iterable[ToolUse]) -> Iterable[list[_Run]]:
+    pairs: dict[tuple[str, str], list[ToolUse]] = {}
+    for use in uses:
+        for keyword in use.keywords:
+            pairs.setdefault((keyword, use.tool_name), []).append(use)
+    for (keyword, _), mine in sorted(pairs.items()):
+        yield [
+            _Run(keyword, run[-1], len(run))
+            for _, group in groupby(mine, key=lambda use: use.success)
+            for run in [list(group)]
+        ]
+
+
+def _row(run: _Run) -> tuple[str, str, str, float, int, int, datetime]:
+    use = run.last
+    # A pair that is new starts at 1.0 with its first use, whatever came of it.
+    score = 1.0 + (run.count - 1) * (SUCCESS if use.success else FAILURE)
+    return (
+        run.keyword,
+        use.tool_name,
+        use.tool_type,
+        min(MOST, max(LEAST, score)),
+        run.count,
+        run.count if use.success else 0,
+        use.used_at,
+    )
+
+
+_FEEDBACK = """
+WITH mine AS (
+  SELECT id FROM routing_keywordtoolscore
+  WHERE tool_name = %s AND keyword = ANY(%s) ORDER BY keyword FOR NO KEY UPDATE
+)
+UPDATE routing_keywordtoolscore known
+SET score = least(5.0, greatest(0.1, known.score + %s)), last_used = now()
+FROM mine WHERE known.id = mine.id
+"""
+
+
+def give_feedback(*, tool_name: str, keywords: Collection[str], chosen: bool) -> float:
+    """Raise or lower the scores of a suggestion that was followed or not; returns by how much.
+
+    Pairs that were never used stay unknown.
+    """
+    adjustment = CHOSEN if chosen else REJECTED
+    with connection.cursor() as cursor:
+        wanted = [word.lower() for word in keywords if len(word) <= LONGEST_KEYWORD]
+        cursor.execute(_FEEDBACK, [tool_name, wanted, adjustment])
+    return adjustment

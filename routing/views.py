@@ -1,0 +1,86 @@
+import math
+
+from django.http import HttpRequest, HttpResponse
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from dcm.lib.api import Query, hot_view, json_response
+from dcm.lib.errors import DomainError
+from dcm.lib.threads import in_thread
+from routing.selectors import routing_stats, suggest_tools
+from routing.serializers import FeedbackInput
+from routing.services import give_feedback
+
+DEFAULT_MIN_SCORE = 0.5
+
+
+class NoKeywords(DomainError):
+    message = "Missing required query parameter: keywords"
+
+
+class NothingToGoBy(DomainError):
+    message = "Missing required fields: tool_name and keywords"
+
+
+@hot_view(failure="Failed to suggest routing", method="GET")
+async def suggest(request: HttpRequest) -> HttpResponse:
+    query = Query(request.GET)
+    given = query.text("keywords")
+    if given is None:
+        raise NoKeywords
+    keywords = [word for part in given.split(",") if (word := part.strip().lower())]
+    if not keywords:
+        raise NoKeywords("No valid keywords provided")
+    suggestions = await in_thread(
+        suggest_tools,
+        keywords=keywords,
+        limit=query.limit(10, 50),
+        min_score=_min_score(query.text("min_score")),
+        tool_type=query.text("tool_type"),
+    )
+    return json_response(
+        {
+            "keywords": keywords,
+            "suggestions": suggestions,
+            "count": len(suggestions),
+            "compat_output": "\n".join(
+                f"{tool['tool_name']}|{tool['tool_type']}|{tool['score']:g}" for tool in suggestions
+            ),
+        }
+    )
+
+
+def _min_score(text: str | None) -> float:
+    """The number in this text, or the default where there is none. Contract: rest R22."""
+    try:
+        score = float(text or "")
+    except ValueError:
+        return DEFAULT_MIN_SCORE
+    return score if math.isfinite(score) else DEFAULT_MIN_SCORE
+
+
+class Stats(APIView):
+    failure = "Failed to get routing stats"
+
+    def get(self, request: Request) -> Response:
+        return Response(routing_stats())
+
+
+class Feedback(APIView):
+    failure = "Failed to process feedback"
+
+    def post(self, request: Request) -> Response:
+        given = FeedbackInput.tidy(request.data) if isinstance(request.data, dict) else {}
+        if not given.get("tool_name") or not given.get("keywords"):
+            raise NothingToGoBy
+        feedback = FeedbackInput.read(request.data)
+        adjustment = give_feedback(**feedback)
+        count = len(feedback["keywords"])
+        return Response(
+            {
+                "success": True,
+                "message": f"Updated {count} keyword scores for {feedback['tool_name']}",
+                "adjustment": adjustment,
+            }
+        )
