@@ -2,14 +2,12 @@
 
 import functools
 import logging
-import sys
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.views.defaults import page_not_found
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -26,6 +24,7 @@ from dcm.lib.errors import (
     NotFound,
     ValidationFailed,
     envelope,
+    is_unavailable,
 )
 from dcm.lib.fields import Boolean, Input, Integer, JsonObject, ListOf, Moment, Output, Text, Uuid
 from dcm.lib.query import Query, page, path_uuid
@@ -55,7 +54,7 @@ __all__ = [
 logger = logging.getLogger("dcm.api")
 
 AsyncView = Callable[..., Awaitable[HttpResponse]]
-PAGES = ("/admin", "/static/")
+PAGES = ("/admin/", "/static/")
 """Paths for people: their errors are pages, and they have logins of their own."""
 
 
@@ -108,7 +107,7 @@ def error_reply(error: Exception, *, failure: str) -> tuple[dict[str, Any], int]
         return envelope(NotFound()), 404
     if isinstance(error, exceptions.APIException):
         return {"error": str(error.detail)}, error.status_code
-    if isinstance(error, OperationalError | InterfaceError):
+    if is_unavailable(error):
         logger.warning("database unavailable: %s", error)
         return envelope(DatabaseUnavailable()), 503
     error_id = uuid.uuid4().hex[:12]
@@ -133,19 +132,6 @@ def failure_label(view: Any, request: Request) -> str:
     labels |= getattr(view, "failures", {})
     name = getattr(view, "action", None) or (request.method or "").lower()
     return str(labels.get(name, getattr(view, "failure", "Internal Server Error")))
-
-
-def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """What the URL map answers when it knows no such route. Contract: rest R02."""
-    if request.path.startswith(PAGES):
-        return page_not_found(request, exception or Http404())
-    return error_response(NotFound())
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """The same when something outside any view fails."""
-    error = sys.exc_info()[1]
-    return error_response(error if isinstance(error, Exception) else RuntimeError("no cause known"))
 
 
 # --- async views ------------------------------------------------------------------------------
@@ -191,9 +177,11 @@ def by_method(**views: Any) -> Any:
 
 
 def view_of(view: Any, method: str | None) -> Any:
-    """The view that answers this method."""
+    """The view that answers this method; GET's answers HEAD. Raises Http404."""
     views = getattr(view, "views", None)
     if views is None:
         return view
-    name = (method or "").lower()
-    return views.get(name) or views.get({"head": "get"}.get(name, ""), not_found)
+    name = "get" if method == "HEAD" else (method or "").lower()
+    if name not in views:
+        raise Http404
+    return views[name]

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from django.db import InterfaceError, OperationalError
+
 Details = Mapping[str, Sequence[str]]
 
 
@@ -84,3 +86,13 @@ RETRY_AFTER_SECONDS = 2
 def envelope(error: DomainError) -> dict[str, Any]:
     """The body of an error reply: {"error": ..., "details"?: ..., "message"?: ...}."""
     return {"error": error.text, **error.extra}
+
+
+def is_unavailable(error: Exception) -> bool:
+    """Whether the database could not do its work, as opposed to work it could not do.
+
+    PostgreSQL's class 54 is about the latter: a value too large for an index, say.
+    """
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    return not (getattr(error.__cause__, "sqlstate", None) or "").startswith("54")

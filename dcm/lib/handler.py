@@ -6,35 +6,48 @@ runs on the event loop, behind middleware that never waits, and a synchronous on
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future
+from contextlib import aclosing
 from inspect import iscoroutinefunction
-from typing import Any, cast
+from typing import Any, ClassVar
+from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 from django.core import signals
+from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
-from django.core.handlers.base import BaseHandler
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import FileResponse, Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import Resolver404, ResolverMatch, get_resolver, set_script_prefix
+from django.urls import ResolverMatch, get_resolver, set_script_prefix
 from django.utils.module_loading import import_string
 
-from dcm.lib.api import error_response, view_of
+from dcm.lib.api import PAGES, error_response, view_of
 from dcm.lib.errors import BodyTooLarge, DomainError
-from dcm.lib.threads import in_thread
+from dcm.lib.threads import ConnectionThreads, pool
 
-HOOKS = "/api/hooks/"
-DRAIN_SECONDS = 10
-DRAIN_TIMES = 16
-"""A body up to this many times too large is read to its end, so that its sender reads the 413."""
+Scope = Any  # a dictionary, as the ASGI specification has it
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+UNWATCHED_SECONDS = 0.1
+"""A view that takes longer is cancelled when its client goes. Most are done before."""
 
 
-class BadRequest(DomainError):
+class BadUrl(DomainError):
     message = "Bad Request"
 
 
-class ClientGone(Exception):
-    """The client closed the connection before its request was complete."""
+class LeanRequest(ASGIRequest):
+    """A request whose body is in memory. refusal: why no view may see it, only the middleware."""
+
+    refusal: Exception | None = None
+
+    def __init__(self, scope: Scope, body: bytes) -> None:
+        super().__init__(scope, io.BytesIO(body))
+        self._body = body
+        # A chunked body has none, and DRF would take it for an empty one.
+        self.META["CONTENT_LENGTH"] = str(len(body))
 
 
 class LeanHandler(ASGIHandler):
@@ -43,125 +56,208 @@ class LeanHandler(ASGIHandler):
     Request signals are sent where the work runs, so that their receivers find the connection used.
     """
 
+    request_class: ClassVar[type[ASGIRequest]] = LeanRequest
+
     def __init__(self) -> None:
-        self._threaded = BaseHandler()
-        self._threaded.load_middleware()
-        self._on_the_loop: Callable[[HttpRequest], Any] = _call_view
+        self.load_middleware(is_async=False)
+        self._edge: Callable[[HttpRequest], Any] = _call_view
         for name in reversed(settings.EDGE_MIDDLEWARE):
-            self._on_the_loop = import_string(name)(self._on_the_loop)
-        self._resolver = get_resolver()
+            self._edge = import_string(name)(self._edge)
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        scope["path"] = _without_trailing_slash(scope["path"])
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = Client(receive)
         try:
-            body = await _read_body(scope, receive)
-        except ClientGone:
+            request = await _read_request(scope, receive)
+            client.watch(after=UNWATCHED_SECONDS)
+            response = await self._respond(request)
+            await self._send(response, request, client, send)
+        except RequestAborted:
             return
-        response = await self._respond(scope, body)
-        try:
-            await self._send(response, scope["method"] == "HEAD", receive, send)
+        except asyncio.CancelledError:
+            if not client.gone:
+                raise
         finally:
-            if response.streaming:
-                await in_thread(response.close)
+            client.forget()
 
-    async def _respond(self, scope: Any, body: bytes | DomainError) -> HttpResponseBase:
-        try:
-            request = ASGIRequest(scope, io.BytesIO(b"" if isinstance(body, DomainError) else body))
-        except UnicodeDecodeError:
-            return error_response(BadRequest("Bad Request", message="The URL is not UTF-8"))
-        if isinstance(body, DomainError):
-            request.refused = body  # type: ignore[attr-defined]
-            return await self._run_on_the_loop(request)
-        match = self._match(request)
-        if match is not None and iscoroutinefunction(view_of(match.func, request.method)):
-            request.resolver_match = match
-            return await self._run_on_the_loop(request)
-        return await in_thread(self._run_in_this_thread, scope, request)
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+        return request.resolver_match or super().resolve_request(request)
 
-    def _match(self, request: ASGIRequest) -> ResolverMatch | None:
-        try:
-            return self._resolver.resolve(request.path_info)
-        except Resolver404:
-            return None
-
-    async def _run_on_the_loop(self, request: ASGIRequest) -> HttpResponseBase:
-        signals.request_started.send(sender=type(self), scope=request.scope)
-        try:
-            response = cast("HttpResponseBase", await self._on_the_loop(request))
-        finally:
-            signals.request_finished.send(sender=type(self))
+    def process_exception_by_middleware(
+        self, exception: Exception, request: HttpRequest
+    ) -> HttpResponseBase | None:
+        response = super().process_exception_by_middleware(exception, request)
+        if response is None and not request.path.startswith(PAGES):
+            return error_response(exception, failure=_failure_label(request))
         return response
 
-    def _run_in_this_thread(self, scope: Any, request: ASGIRequest) -> HttpResponseBase:
-        set_script_prefix(get_script_prefix(scope))
-        signals.request_started.send(sender=type(self), scope=scope)
-        response = self._threaded.get_response(request)
+    async def _respond(self, request: LeanRequest) -> HttpResponseBase:
+        if request.refusal is None:
+            _resolve(request)
+        match = request.resolver_match
+        if request.refusal or (match and iscoroutinefunction(match.func)):
+            return await self._on_the_loop(request)
+        future = pool.submit(self._in_a_thread, request)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            future.add_done_callback(_close_unsent)
+            raise
+
+    async def _on_the_loop(self, request: LeanRequest) -> HttpResponseBase:
+        signals.request_started.send(sender=type(self), scope=request.scope)
+        try:
+            response: HttpResponseBase = await self._edge(request)
+        except asyncio.CancelledError:
+            signals.request_finished.send(sender=type(self))
+            raise
+        return self._finish(request, response)
+
+    def _in_a_thread(self, request: LeanRequest) -> HttpResponseBase:
+        set_script_prefix(get_script_prefix(request.scope))
+        signals.request_started.send(sender=type(self), scope=request.scope)
+        return self._finish(request, self._middleware_chain(request))
+
+    def _finish(self, request: LeanRequest, response: HttpResponseBase) -> HttpResponseBase:
+        response._handler_class = type(self)
+        response._resource_closers.append(request.close)
         if not response.streaming:
             response.close()  # sends request_finished; the content stays
         return response
 
-    async def _send(self, response: Any, head_only: bool, receive: Any, send: Any) -> None:
-        await send(
-            {
-                "type": "http.response.start",
-                "status": response.status_code,
-                "headers": _headers(response),
-            }
-        )
-        if head_only or not response.streaming:
-            content = b"" if head_only else response.content
-            await send({"type": "http.response.body", "body": content})
-            return
-        sending = asyncio.create_task(_stream(response, send))
-        leaving = asyncio.create_task(_wait_until_gone(receive))
-        await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        leaving.cancel()
-        if not sending.done():
-            sending.cancel()
-        await asyncio.gather(sending, leaving, return_exceptions=True)
+    async def _send(
+        self, response: Any, request: LeanRequest, client: "Client", send: Send
+    ) -> None:
+        start = {"status": response.status_code, "headers": _headers(response)}
+        await send({"type": "http.response.start", **start})
+        if response.streaming:
+            client.watch(after=0)
+            if isinstance(response, FileResponse):
+                response.block_size = self.chunk_size
+            async with aclosing(_parts(response)) as parts:
+                async for part in parts:
+                    if request.method == "HEAD":
+                        break
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            body = b"" if request.method == "HEAD" else response.content
+            await send({"type": "http.response.body", "body": body})
 
 
-async def _call_view(request: HttpRequest) -> HttpResponseBase:
-    """The innermost part of the loop's chain: the view, or the envelope of what it raised."""
-    if refused := getattr(request, "refused", None):
-        return error_response(refused)
-    match = request.resolver_match
-    assert match is not None
-    view = view_of(match.func, request.method)
+class Client:
+    """Cancels the current task when the client closes the connection."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.gone = False
+        self._receive = receive
+        self._task = asyncio.current_task()
+        self._timer: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    def watch(self, *, after: float) -> None:
+        """Begin in so many seconds: a timer costs less than a task that is never needed."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watcher is None:
+            self._timer = asyncio.get_running_loop().call_later(after, self._begin)
+
+    def forget(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    def _begin(self) -> None:
+        self._watcher = asyncio.get_running_loop().create_task(self._wait_until_gone())
+
+    async def _wait_until_gone(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True
+        if self._task is not None:
+            self._task.cancel()
+
+
+async def _read_request(scope: Scope, receive: Receive) -> LeanRequest:
+    """The request with its whole body. Raises RequestAborted."""
+    refusal: Exception | None = None
     try:
-        return cast("HttpResponseBase", await view(request, *match.args, **match.kwargs))
-    except Exception as error:  # noqa: BLE001  every error has an envelope
-        return error_response(error, failure=getattr(view, "failure", "Internal Server Error"))
+        body = await _read_body(scope, receive)
+    except BodyTooLarge as error:
+        body, refusal = b"", error
+    path: str = scope["path"]
+    # Only a slash that is one: an id may end with %2F.
+    if path.startswith("/api/") and scope.get("raw_path", b"/").endswith(b"/"):
+        scope = {**scope, "path": path[:-1]}
+    try:
+        request = LeanRequest(scope, body)
+    except UnicodeDecodeError:
+        request = LeanRequest({**scope, "query_string": b""}, body)
+        refusal = BadUrl(message="The query string is not ASCII")
+    if "\0" in path or ("\ufffd" in path and not _is_utf8(scope)):
+        refusal = BadUrl(message="The path is not UTF-8 or holds U+0000")
+    request.refusal = refusal
+    return request
 
 
-def _without_trailing_slash(path: str) -> str:
-    return path.rstrip("/") if path.startswith("/api/") and path != "/api/" else path
+def _is_utf8(scope: Scope) -> bool:
+    try:
+        unquote_to_bytes(scope.get("raw_path", b"")).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
-async def _read_body(scope: Any, receive: Any) -> bytes | DomainError:
-    """The whole body, or BodyTooLarge. Raises ClientGone."""
-    hook = scope["path"].startswith(HOOKS)
+async def _read_body(scope: Scope, receive: Receive) -> bytes:
+    """Raises BodyTooLarge as soon as that is known, and RequestAborted.
+
+    The server drops what has not been read, so the connection can be used again.
+    """
+    hook = scope["path"].startswith("/api/hooks/")
     most = settings.MAX_HOOK_BODY_BYTES if hook else settings.MAX_BODY_BYTES
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise ClientGone
-    if not message.get("more_body"):
-        body = cast("bytes", message.get("body", b""))
-        return body if len(body) <= most else BodyTooLarge(message=f"The limit is {most} bytes")
-    chunks = [message.get("body", b"")]
-    size = len(chunks[0])
-    deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
-    while message.get("more_body"):
+    for name, value in scope["headers"]:
+        if name == b"content-length" and int(value) > most:
+            raise BodyTooLarge(message=f"The limit is {most} bytes")
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size <= most:
-            chunks.append(chunk)
-        elif size > DRAIN_TIMES * most or asyncio.get_running_loop().time() > deadline:
-            break
-    return b"".join(chunks) if size <= most else BodyTooLarge(message=f"The limit is {most} bytes")
+            raise RequestAborted
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > most:
+            raise BodyTooLarge(message=f"The limit is {most} bytes")
+        more = message.get("more_body", False)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _resolve(request: LeanRequest) -> None:
+    """Find the view of this path and method; that of a page may be found by the middleware."""
+    try:
+        match = get_resolver().resolve(request.path_info)
+        match.func = view_of(match.func, request.method)
+        request.resolver_match = match
+    except Http404 as error:
+        if not request.path.startswith(PAGES):
+            request.refusal = error
+
+
+async def _call_view(request: LeanRequest) -> HttpResponseBase:
+    """The innermost part of the loop's chain: the view, or the envelope of what it raised."""
+    try:
+        if request.refusal is not None:
+            raise request.refusal
+        match = request.resolver_match
+        response: HttpResponseBase = await match.func(request, *match.args, **match.kwargs)
+    except Exception as error:  # noqa: BLE001  every error has an envelope
+        return error_response(error, failure=_failure_label(request))
+    return response
+
+
+def _failure_label(request: HttpRequest) -> str:
+    view = request.resolver_match and request.resolver_match.func
+    return str(getattr(view, "failure", "Internal Server Error"))
 
 
 def _headers(response: Any) -> list[tuple[bytes, bytes]]:
@@ -170,27 +266,31 @@ def _headers(response: Any) -> list[tuple[bytes, bytes]]:
         (b"Set-Cookie", cookie.output(header="").strip().encode("ascii"))
         for cookie in response.cookies.values()
     ]
-    if not response.streaming and not response.has_header("Content-Length"):
+    if not response.streaming and response.status_code not in (204, 304):
         headers.append((b"Content-Length", str(len(response.content)).encode("ascii")))
     return headers
 
 
-async def _stream(response: StreamingHttpResponse, send: Any) -> None:
-    async for chunk in _chunks(response):
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
-
-
-async def _chunks(response: StreamingHttpResponse) -> AsyncIterator[bytes]:
+async def _parts(response: Any) -> AsyncIterator[bytes]:
+    """The parts of a streaming response, which is closed afterwards."""
     if response.is_async:
-        async for chunk in response:
-            yield chunk
+        try:
+            async for part in response:
+                yield part
+        finally:
+            response.close()
         return
-    parts = iter(cast("Iterable[bytes]", response))
-    while (part := await in_thread(next, parts, None)) is not None:
-        yield part
+    # One thread for the whole of it: a connection or transaction must not change in between.
+    thread = ConnectionThreads(1, name="stream")
+    try:
+        parts = iter(response)
+        while (part := await asyncio.wrap_future(thread.submit(next, parts, None))) is not None:
+            yield part
+    finally:
+        thread.submit(response.close)
+        await asyncio.to_thread(thread.close)
 
 
-async def _wait_until_gone(receive: Any) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+def _close_unsent(future: "Future[HttpResponseBase]") -> None:
+    if not future.cancelled() and future.exception() is None:
+        future.result().close()
