@@ -79,7 +79,7 @@ DATABASES: dict[str, dict[str, Any]] = {
         "ENGINE": "django.db.backends.postgresql",
         **_server,
         "CONN_MAX_AGE": None,  # each worker thread keeps its own: measured faster than a pool
-        "CONN_HEALTH_CHECKS": True,
+        "CONN_HEALTH_CHECKS": False,  # dcm.lib.threads checks, and not for every request
         "OPTIONS": {
             "connect_timeout": 2,
             "application_name": "dcm",

@@ -6,8 +6,10 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from django.db import DatabaseError
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
+from django.db import DatabaseError, DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -20,7 +22,9 @@ from dcm.lib.errors import (
     RETRY_AFTER_SECONDS,
     DatabaseUnavailable,
     DomainError,
+    Forbidden,
     InvalidQuery,
+    Malformed,
     NotFound,
     ValidationFailed,
     envelope,
@@ -84,36 +88,46 @@ class OrjsonRenderer(BaseRenderer):
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     """DRF's hook: the envelope for whatever a view raised."""
     body, status = error_reply(error, failure=failure_label(context["view"], context["request"]))
-    response = Response(body, status=status)
-    if status == 503:
-        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return response
+    return Response(body, status=status, headers=_advice(status))
 
 
 def error_response(error: Exception, *, failure: str = "Internal Server Error") -> HttpResponse:
     """The same for async views and for the handler itself."""
     body, status = error_reply(error, failure=failure)
-    response = json_response(body, status)
-    if status == 503:
-        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return response
+    return json_response(body, status, _advice(status))
+
+
+def _advice(status: int) -> dict[str, str]:
+    return {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}
 
 
 def error_reply(error: Exception, *, failure: str) -> tuple[dict[str, Any], int]:
     """Envelope and status. failure: the `error` text should this be an unexpected one."""
-    if isinstance(error, DomainError):
-        return envelope(error), error.status
-    if isinstance(error, Http404 | exceptions.MethodNotAllowed | exceptions.NotFound):
-        return envelope(NotFound()), 404
+    known = _known(error)
+    if known is not None:
+        return envelope(known), known.status
     if isinstance(error, exceptions.APIException):
         return {"error": str(error.detail)}, error.status_code
-    if is_unavailable(error):
-        logger.warning("database unavailable: %s", error)
-        return envelope(DatabaseUnavailable()), 503
     error_id = uuid.uuid4().hex[:12]
     logger.error("%s (error id %s)", failure, error_id, exc_info=error)
     kind = "Database error" if isinstance(error, DatabaseError) else "Unexpected error"
     return {"error": failure, "message": f"{kind}; see the log for {error_id}"}, 500
+
+
+def _known(error: Exception) -> DomainError | None:
+    """Errors of Django, DRF and the database in words of ours."""
+    if isinstance(error, DomainError):
+        return error
+    if isinstance(error, Http404 | exceptions.MethodNotAllowed | exceptions.NotFound):
+        return NotFound()
+    if isinstance(error, BadRequest | SuspiciousOperation | MultiPartParserError):
+        return Malformed()
+    if isinstance(error, PermissionDenied):
+        return Forbidden()
+    if isinstance(error, DataError | OperationalError | InterfaceError):
+        logger.warning("the database refused: %s", error)
+        return DatabaseUnavailable() if is_unavailable(error) else ValidationFailed({})
+    return None
 
 
 def failure_label(view: Any, request: Request) -> str:
@@ -137,9 +151,13 @@ def failure_label(view: Any, request: Request) -> str:
 # --- async views ------------------------------------------------------------------------------
 
 
-def json_response(data: Any, status: int = 200) -> HttpResponse:
+def json_response(
+    data: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> HttpResponse:
     """The reply of an async view."""
-    return HttpResponse(wire.dump(data), status=status, content_type="application/json")
+    return HttpResponse(
+        wire.dump(data), status=status, headers=headers, content_type="application/json"
+    )
 
 
 def hot_view(*, failure: str, method: str) -> Callable[[AsyncView], AsyncView]:

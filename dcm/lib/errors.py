@@ -31,6 +31,17 @@ class NotFound(DomainError):
     status = 404
 
 
+class Malformed(DomainError):
+    """A request that is not even HTTP as it should be."""
+
+    message = "Bad Request"
+
+
+class Forbidden(DomainError):
+    message = "Forbidden"
+    status = 403
+
+
 class Conflict(DomainError):
     status = 409
 

@@ -61,6 +61,8 @@ class Integer(serializers.Field[int, Any, int, Any]):
         self.most = most
 
     def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, float) and data.is_integer():
+            data = int(data)  # JSON knows one kind of number: 1.0 is 1
         if not isinstance(data, int) or isinstance(data, bool):
             _refuse("Expected an integer")
         if not self.least <= data <= self.most:
@@ -114,7 +116,7 @@ class JsonObject(serializers.Field[dict[str, Any], Any, dict[str, Any], Any]):
         if not isinstance(data, dict):
             _refuse("Expected an object")
         if not wire.is_storable(data):
-            _refuse("Must not contain U+0000")
+            _refuse(wire.UNSTORABLE)
         return data
 
     def to_representation(self, value: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +160,7 @@ class Input(serializers.Serializer[Any]):
         named = {cls.aliases[name]: data[name] for name in data if name in cls.aliases}
         optional = {
             name
-            for name, field in cls().fields.items()
+            for name, field in cls._declared_fields.items()
             if not field.required and not field.allow_null
         }
         return {
@@ -183,10 +185,6 @@ def _texts(found: Any) -> list[str]:
 
 class Output(serializers.ModelSerializer[M]):
     """A row on the wire: times with three digits and Z, ids in lower case."""
-
-    serializer_field_mapping = {
-        **serializers.ModelSerializer.serializer_field_mapping,
-    }
 
     def build_standard_field(self, field_name: str, model_field: Any) -> Any:
         kind, options = super().build_standard_field(field_name, model_field)

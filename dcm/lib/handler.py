@@ -6,11 +6,11 @@ runs on the event loop, behind middleware that never waits, and a synchronous on
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import aclosing
 from inspect import iscoroutinefunction
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
@@ -23,7 +23,7 @@ from django.urls import ResolverMatch, get_resolver, set_script_prefix
 from django.utils.module_loading import import_string
 
 from dcm.lib.api import PAGES, error_response, view_of
-from dcm.lib.errors import BodyTooLarge, DomainError
+from dcm.lib.errors import BodyTooLarge, Malformed
 from dcm.lib.threads import ConnectionThreads, pool
 
 Scope = Any  # a dictionary, as the ASGI specification has it
@@ -34,10 +34,6 @@ UNWATCHED_SECONDS = 0.1
 """A view that takes longer is cancelled when its client goes. Most are done before."""
 
 
-class BadUrl(DomainError):
-    message = "Bad Request"
-
-
 class LeanRequest(ASGIRequest):
     """A request whose body is in memory. refusal: why no view may see it, only the middleware."""
 
@@ -46,8 +42,8 @@ class LeanRequest(ASGIRequest):
     def __init__(self, scope: Scope, body: bytes) -> None:
         super().__init__(scope, io.BytesIO(body))
         self._body = body
-        # A chunked body has none, and DRF would take it for an empty one.
-        self.META["CONTENT_LENGTH"] = str(len(body))
+        # DRF takes a body of no known length, or of none, for {}: either is for the parser to say.
+        self.META["CONTENT_LENGTH"] = str(len(body) or -1)
 
 
 class LeanHandler(ASGIHandler):
@@ -56,11 +52,9 @@ class LeanHandler(ASGIHandler):
     Request signals are sent where the work runs, so that their receivers find the connection used.
     """
 
-    request_class: ClassVar[type[ASGIRequest]] = LeanRequest
-
     def __init__(self) -> None:
         self.load_middleware(is_async=False)
-        self._edge: Callable[[HttpRequest], Any] = _call_view
+        self._edge: Callable[[Any], Any] = _call_view
         for name in reversed(settings.EDGE_MIDDLEWARE):
             self._edge = import_string(name)(self._edge)
 
@@ -82,15 +76,13 @@ class LeanHandler(ASGIHandler):
     def resolve_request(self, request: HttpRequest) -> ResolverMatch:
         return request.resolver_match or super().resolve_request(request)
 
-    def process_exception_by_middleware(
-        self, exception: Exception, request: HttpRequest
-    ) -> HttpResponseBase | None:
-        response = super().process_exception_by_middleware(exception, request)
+    def process_exception_by_middleware(self, exception: Exception, request: HttpRequest) -> Any:
+        response: Any = super().process_exception_by_middleware(exception, request)
         if response is None and not request.path.startswith(PAGES):
-            return error_response(exception, failure=_failure_label(request))
+            response = error_response(exception, failure=_failure_label(request))
         return response
 
-    async def _respond(self, request: LeanRequest) -> HttpResponseBase:
+    async def _respond(self, request: LeanRequest) -> Any:
         if request.refusal is None:
             _resolve(request)
         match = request.resolver_match
@@ -103,21 +95,21 @@ class LeanHandler(ASGIHandler):
             future.add_done_callback(_close_unsent)
             raise
 
-    async def _on_the_loop(self, request: LeanRequest) -> HttpResponseBase:
+    async def _on_the_loop(self, request: LeanRequest) -> Any:
         signals.request_started.send(sender=type(self), scope=request.scope)
         try:
-            response: HttpResponseBase = await self._edge(request)
+            response = await self._edge(request)
         except asyncio.CancelledError:
             signals.request_finished.send(sender=type(self))
             raise
         return self._finish(request, response)
 
-    def _in_a_thread(self, request: LeanRequest) -> HttpResponseBase:
+    def _in_a_thread(self, request: LeanRequest) -> Any:
         set_script_prefix(get_script_prefix(request.scope))
         signals.request_started.send(sender=type(self), scope=request.scope)
-        return self._finish(request, self._middleware_chain(request))
+        return self._finish(request, self._middleware_chain(request))  # type: ignore[attr-defined]
 
-    def _finish(self, request: LeanRequest, response: HttpResponseBase) -> HttpResponseBase:
+    def _finish(self, request: LeanRequest, response: Any) -> Any:
         response._handler_class = type(self)
         response._resource_closers.append(request.close)
         if not response.streaming:
@@ -193,9 +185,9 @@ async def _read_request(scope: Scope, receive: Receive) -> LeanRequest:
         request = LeanRequest(scope, body)
     except UnicodeDecodeError:
         request = LeanRequest({**scope, "query_string": b""}, body)
-        refusal = BadUrl(message="The query string is not ASCII")
+        refusal = Malformed(message="The query string is not ASCII")
     if "\0" in path or ("\ufffd" in path and not _is_utf8(scope)):
-        refusal = BadUrl(message="The path is not UTF-8 or holds U+0000")
+        refusal = Malformed(message="The path is not UTF-8 or holds U+0000")
     request.refusal = refusal
     return request
 
@@ -249,6 +241,7 @@ async def _call_view(request: LeanRequest) -> HttpResponseBase:
         if request.refusal is not None:
             raise request.refusal
         match = request.resolver_match
+        assert match is not None
         response: HttpResponseBase = await match.func(request, *match.args, **match.kwargs)
     except Exception as error:  # noqa: BLE001  every error has an envelope
         return error_response(error, failure=_failure_label(request))
@@ -271,7 +264,7 @@ def _headers(response: Any) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-async def _parts(response: Any) -> AsyncIterator[bytes]:
+async def _parts(response: Any) -> AsyncGenerator[bytes, None]:
     """The parts of a streaming response, which is closed afterwards."""
     if response.is_async:
         try:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import contextvars
+import functools
 import threading
 import time
 import weakref
@@ -42,10 +43,11 @@ class ConnectionThreads:
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         """Call `function` in one of the threads, with a copy of the caller's context variables."""
         context = contextvars.copy_context()
+        call = functools.partial(self._call, function, *args, **kwargs)
         with self._lock:
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(self._size, self._name, self._adopt)
-            return self._executor.submit(context.run, self._call, function, *args, **kwargs)
+            return self._executor.submit(context.run, call)
 
     def close(self) -> None:
         """Wait for the calls under way and close all connections."""

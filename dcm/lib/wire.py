@@ -1,8 +1,9 @@
 """JSON as the contract writes and reads it. Contract: rest 1.3."""
 
 import json
+import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,12 @@ import orjson
 from dcm.lib.errors import InvalidJson
 
 MAX_INT = 2**31 - 1
+DEEPEST = 100
+UNSTORABLE = f"Must not contain U+0000, nor more than {DEEPEST} levels"
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})",
+    re.IGNORECASE,
+)
 
 
 def wire_time(moment: datetime) -> str:
@@ -48,19 +55,21 @@ def load(body: bytes) -> Any:
 
 
 def is_storable(value: Any) -> bool:
-    """Whether PostgreSQL can hold this JSON value: no U+0000 in any string or key."""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, str):
-            if "\0" in item:
-                return False
-        elif isinstance(item, Mapping):
-            waiting.extend(item)
-            waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
-    return True
+    """Whether a JSON value can be kept: no U+0000 anywhere, at most DEEPEST levels."""
+    level = [value]
+    for _ in range(DEEPEST):
+        if any(isinstance(item, str) and "\0" in item for item in level):
+            return False
+        level = [inner for item in level for inner in _contents(item)]
+        if not level:
+            return True
+    return False
+
+
+def _contents(item: Any) -> Iterable[Any]:
+    if isinstance(item, Mapping):
+        return [*item, *item.values()]
+    return item if isinstance(item, list) else []
 
 
 def parse_uuid(value: object) -> uuid.UUID | None:
@@ -76,14 +85,9 @@ def parse_uuid(value: object) -> uuid.UUID | None:
 
 def parse_time(value: object) -> datetime | None:
     """A moment from ISO 8601 text with seconds and a zone, as `Z` or `+hh:mm`; else None."""
-    if (
-        not isinstance(value, str)
-        or len(value) < len("2026-03-04T05:06:07Z")
-        or value[10] not in "Tt"
-    ):
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
         return None
     try:
-        moment = datetime.fromisoformat(value.upper())
-        return moment.astimezone(UTC) if moment.tzinfo and value[16:17] == ":" else None
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
