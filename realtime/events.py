@@ -253,3 +253,61 @@ class SessionEnded(SessionEvent):
 
 class SessionDeleted(SessionEvent):
     type = "session.deleted"
+
+
+# --- what agents of a session share -----------------------------------------------------------
+
+# These go to the session's own channel (and to an addressee's), never to `global`, so they hold
+# the whole object as coordinator clients read it: a client that was away gets it as it was.
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentJoined(Event):
+    """Contract: coordinator 5.1."""
+
+    type: ClassVar[str] = "agent.joined"
+    session_id: str
+    agent: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentLeft(AgentJoined):
+    """reason: `left` when somebody said so, `absent` when nothing was heard of it for long."""
+
+    type: ClassVar[str] = "agent.left"
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContextChanged(Event):
+    """Contract: coordinator 5.2."""
+
+    type: ClassVar[str] = "context.changed"
+    session_id: str
+    entry: dict[str, Any]
+
+
+class ContextDeleted(ContextChanged):
+    type = "context.deleted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuestionAsked(Event):
+    """Contract: coordinator 5.3."""
+
+    type: ClassVar[str] = "question.asked"
+    session_id: str
+    question: dict[str, Any]
+
+
+class QuestionAnswered(QuestionAsked):
+    type = "question.answered"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionLogged(Event):
+    """Contract: coordinator 5.4."""
+
+    type: ClassVar[str] = "decision.logged"
+    session_id: str
+    decision: dict[str, Any]

@@ -1,6 +1,9 @@
 """Agent sessions and what belongs to one. Contract: rest 3, 5.9."""
 
+import hashlib
 import uuid
+from datetime import datetime
+from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -77,3 +80,191 @@ class AgentContext(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["project", "agent_id"], name="agent_context_pair"),
         ]
+
+
+class Coordination(models.Model):
+    """What the agents of one session share, and the turns in which they write.
+
+    Every write takes the next number here first. So the writes of a session happen one after
+    another, and their numbers tell the order. Contract: coordinator 5.5, 6.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    session_id = models.TextField(unique=True)  # needs no row to exist
+    last_number = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+
+
+class CoordinatedAgentQuerySet(models.QuerySet["CoordinatedAgent"]):
+    def there(self, session_id: str) -> Self:
+        """Agents of this session that have not left, in join order."""
+        return self.filter(coordination__session_id=session_id, departure__isnull=True).order_by(
+            "number"
+        )
+
+    def silent_since(self, moment: datetime) -> Self:
+        """Agents of any session that are there but were not heard of since."""
+        return self.filter(departure__isnull=True, last_seen_at__lt=moment)
+
+
+class CoordinatedAgent(models.Model):
+    """An agent that joined, and whether it is still there.
+
+    The id stays text: clients send it back as they please, and another spelling is another agent.
+    """
+
+    class Departure(models.TextChoices):
+        LEFT = "left"
+        ABSENT = "absent"
+
+    class Role(models.TextChoices):
+        SOURCE = "source"
+        TARGET = "target"
+
+    id = models.TextField(primary_key=True)
+    coordination = models.ForeignKey(
+        Coordination, models.DO_NOTHING, related_name="agents", db_constraint=False, db_index=False
+    )
+    number = models.BigIntegerField()  # its place in the list: when it joined, or came back
+    name = models.TextField()
+    role = models.TextField(choices=Role.choices)
+    repo_path = models.TextField()
+    owner = models.TextField(null=True)  # agent_id of the token that it joined with
+    connected_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(default=timezone.now)
+    departure = models.TextField(null=True, choices=Departure.choices)  # null: still there
+    objects = CoordinatedAgentQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                "coordination", "number", name="agent_there", condition=Q(departure__isnull=True)
+            ),
+            models.Index("last_seen_at", name="agent_absent", condition=Q(departure__isnull=True)),
+        ]
+
+
+class ContextEntryQuerySet(models.QuerySet["ContextEntry"]):
+    def of(self, session_id: str) -> Self:
+        """Entries of this session, in order of their first share."""
+        return self.filter(coordination__session_id=session_id).order_by("number")
+
+    def with_key(self, key: str) -> Self:
+        return self.filter(key_hash=ContextEntry.hash_of(key))
+
+
+class ContextEntry(models.Model):
+    """A value that agents share under a key; the last writer wins."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    coordination = models.ForeignKey(
+        Coordination, models.DO_NOTHING, related_name="entries", db_constraint=False, db_index=False
+    )
+    number = models.BigIntegerField()  # of its first share
+    key = models.TextField()
+    key_hash = models.BinaryField(max_length=32)  # SHA-256: a key may be longer than an index takes
+    value = models.TextField()
+    tags = ArrayField(models.TextField(), default=list)
+    created_by = models.TextField()
+    updated_by = models.TextField()
+    version = models.BigIntegerField()  # number of the last share: no other value ever has it
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+    objects = ContextEntryQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["coordination", "key_hash"], name="context_key"),
+        ]
+        indexes = [models.Index("coordination", "number", name="context_order")]
+
+    @staticmethod
+    def hash_of(key: str) -> bytes:
+        return hashlib.sha256(key.encode()).digest()
+
+
+class QuestionQuerySet(models.QuerySet["Question"]):
+    def of(self, session_id: str) -> Self:
+        """Questions of this session with their newest answers, in asking order."""
+        questions = self.filter(coordination__session_id=session_id)
+        return questions.select_related("newest_answer").order_by("number")
+
+    def pending(self) -> Self:
+        return self.filter(newest_answer__isnull=True)
+
+    def open_to(self, agent_id: str) -> Self:
+        """Questions to this agent or to nobody in particular."""
+        return self.filter(Q(to_agent__isnull=True) | Q(to_agent=agent_id))
+
+
+class Question(models.Model):
+    """What one agent asks another, or all. It is pending until there is an answer."""
+
+    id = models.TextField(primary_key=True)
+    coordination = models.ForeignKey(
+        Coordination,
+        models.DO_NOTHING,
+        related_name="questions",
+        db_constraint=False,
+        db_index=False,
+    )
+    number = models.BigIntegerField()
+    question = models.TextField()
+    asked_by = models.TextField()
+    to_agent = models.TextField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    newest_answer = models.OneToOneField(
+        "Answer", models.DO_NOTHING, related_name="+", null=True, db_constraint=False
+    )
+    objects = QuestionQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index("coordination", "number", name="question_order"),
+            models.Index(
+                "coordination",
+                "number",
+                name="question_pending",
+                condition=Q(newest_answer__isnull=True),
+            ),
+        ]
+
+
+class Answer(models.Model):
+    """One answer to a question. Earlier ones are kept; the newest is the one that shows."""
+
+    id = models.BigAutoField(primary_key=True)
+    question = models.ForeignKey(
+        Question, models.DO_NOTHING, related_name="answers", db_constraint=False
+    )
+    answer = models.TextField()
+    answered_by = models.TextField()
+    answered_at = models.DateTimeField(default=timezone.now)
+
+
+class DecisionQuerySet(models.QuerySet["Decision"]):
+    def of(self, session_id: str) -> Self:
+        """Decisions of this session, in logging order."""
+        return self.filter(coordination__session_id=session_id).order_by("number")
+
+
+class Decision(models.Model):
+    """What an agent decided, for the others to know."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    coordination = models.ForeignKey(
+        Coordination,
+        models.DO_NOTHING,
+        related_name="decisions",
+        db_constraint=False,
+        db_index=False,
+    )
+    number = models.BigIntegerField()
+    decision = models.TextField()
+    rationale = models.TextField(null=True)
+    decided_by = models.TextField()
+    created_at = models.DateTimeField(default=timezone.now)
+    objects = DecisionQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index("coordination", "number", name="decision_order")]

@@ -86,6 +86,7 @@ TABLES = [
     "sessions_app_session",
     "sessions_app_toolstart",
     "sessions_app_agentcontext",
+    "sessions_app_coordination",
     "realtime_loggedevent",
 ]
 

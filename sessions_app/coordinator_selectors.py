@@ -1,0 +1,69 @@
+"""Reads for the coordinator that are more than rows of one table."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import F, Func, IntegerField, Model, QuerySet, Sum
+from django.db.models.functions import JSONObject
+
+from dcm.lib.errors import DomainError
+from dcm.lib.wire import wire_time
+from realtime.models import EventHead, LoggedEvent
+from sessions_app.models import CoordinatedAgent
+
+M = TypeVar("M", bound=Model)
+
+LARGEST_LIST = 64 * 2**20
+
+
+class ListTooLarge(DomainError):
+    message = f"The list is too large: at most {LARGEST_LIST} bytes of text; filter it"
+    status = 413
+
+
+def list_whole(rows: QuerySet[M], *texts: str) -> list[M]:
+    """All the rows. texts: their large columns. Raises ListTooLarge before it reads them."""
+    sizes = {
+        f"size_of_{text}": Sum(Func(F(text), function="octet_length", output_field=IntegerField()))
+        for text in texts
+    }
+    if sum(size or 0 for size in rows.aggregate(**sizes).values()) > LARGEST_LIST:
+        raise ListTooLarge
+    return list(rows)
+
+
+@dataclass(frozen=True)
+class AgentList:
+    """The agents of a session, and the last event that made it so."""
+
+    seq: int
+    agents: list[dict[str, Any]]
+
+
+def agents_at_head(session_id: str) -> AgentList:
+    """The list and the head of the log as of one moment, so that events after it continue it."""
+    agents = CoordinatedAgent.objects.there(session_id).values(
+        agent=JSONObject(
+            id="id", name="name", role="role", repoPath="repo_path", connectedAt="connected_at"
+        )
+    )
+    head = EventHead.objects.annotate(agents=ArraySubquery(agents)).get()
+    for agent in head.agents:
+        agent["connectedAt"] = wire_time(datetime.fromisoformat(agent["connectedAt"]))
+    return AgentList(head.seq, head.agents)
+
+
+def head_of_log() -> int:
+    """The number of the newest event."""
+    return EventHead.objects.values_list("seq", flat=True).get()
+
+
+def events_between(
+    channel: str, types: frozenset[str], *, after: int, upto: int, limit: int
+) -> list[LoggedEvent]:
+    """Events of these types that the server announced on a channel, oldest first."""
+    events = LoggedEvent.objects.filter(seq__gt=after, seq__lte=upto, type__in=types)
+    events = events.filter(channels__contains=[channel], publisher="")
+    return list(events.order_by("seq")[:limit])
