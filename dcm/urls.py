@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("projects.urls")),
     path("api/", include("routing.urls")),
+    path("api/", include("realtime.urls")),
     # Before the sessions' own routes, see there.
     path("api/", include("sessions_app.coordinator_urls")),
     path("admin/", admin.site.urls),

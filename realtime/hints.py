@@ -9,11 +9,12 @@ from collections.abc import Callable
 from django.db import connection
 
 NOTIFY_CHANNEL = "dcm_hint"
+IN_PROCESS_LAYER = "channels.layers.InMemoryChannelLayer"
 
-_listener: Callable[[], None] | None = None
+_listener: Callable[[], object] | None = None
 
 
-def on_hint(listener: Callable[[], None] | None) -> None:
+def on_hint(listener: Callable[[], object] | None) -> None:
     """Name the function of this process that hears of its own commits; it must not block."""
     global _listener
     _listener = listener

@@ -1,0 +1,66 @@
+"""The open native sockets of this process, and the one clock that looks after all of them."""
+
+import asyncio
+import time
+from typing import Protocol
+
+PING_SECONDS = 30
+SILENCE_SECONDS = 60
+SLOW_SECONDS = 10
+PING_TIMEOUT = 4000
+SLOW = 4008
+
+
+class Socket(Protocol):
+    heard_at: float
+    sending_since: float | None
+
+    def ping(self) -> None: ...
+
+    def end(self, code: int, reason: str = "") -> None: ...
+
+
+class OpenSockets:
+    """Times are of time.monotonic()."""
+
+    def __init__(self) -> None:
+        self._open: set[Socket] = set()
+        self._clock: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, socket: Socket) -> None:
+        self._open.add(socket)
+        if self._clock is None or self._clock.done():
+            self._clock = asyncio.create_task(self._tick())
+
+    def remove(self, socket: Socket) -> None:
+        self._open.discard(socket)
+
+    async def _tick(self) -> None:
+        seconds = 0
+        while self._open:
+            await asyncio.sleep(1)
+            seconds += 1
+            self._end_slow()
+            if seconds % PING_SECONDS == 0:
+                self._end_silent()
+                for socket in list(self._open):
+                    socket.ping()
+
+    def _end_slow(self) -> None:
+        """A client that does not read is not waited for; it can come back and resume."""
+        since = time.monotonic() - SLOW_SECONDS
+        for socket in list(self._open):
+            if socket.sending_since is not None and socket.sending_since < since:
+                socket.end(SLOW, "Too slow")
+
+    def _end_silent(self) -> None:
+        since = time.monotonic() - SILENCE_SECONDS
+        for socket in list(self._open):
+            if socket.heard_at < since:
+                socket.end(PING_TIMEOUT, "Ping timeout")
+
+
+sockets = OpenSockets()
