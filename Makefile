@@ -1,0 +1,49 @@
+# make run: everything a first try needs. make help: the rest.
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check fix bench
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+RUNTIME := $(VENV)/.installed-runtime
+DEVELOPMENT := $(VENV)/.installed-development
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+install: $(RUNTIME) ## make .venv and install what the server needs
+
+run: $(RUNTIME) ## start the server; Ctrl-C stops it
+	@exec $(PYTHON) manage.py serve $(ARGS)
+
+test: $(DEVELOPMENT) ## run the tests; with TEST_DATABASE_URL once more on that server
+	$(PYTHON) -m pytest $(ARGS)
+ifdef TEST_DATABASE_URL
+	TEST_DATABASE=external $(PYTHON) -m pytest $(ARGS)
+endif
+
+check: $(DEVELOPMENT) ## formatting, lint, types, layers, migrations
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy .
+	$(VENV)/bin/lint-imports
+	$(PYTHON) -W "ignore:Got an error checking:RuntimeWarning" manage.py makemigrations --check --dry-run
+
+fix: $(DEVELOPMENT) ## mend formatting and what lint can mend
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+bench: $(DEVELOPMENT) ## measure; ARGS=--write keeps the report
+	$(PYTHON) -m tests.benchmarks $(ARGS)
+
+# Stamps: installed again only when the list of packages changes.
+$(RUNTIME): requirements.txt | $(PYTHON)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(PYTHON):
+	@.ci/make-venv $(VENV)

@@ -1,0 +1,133 @@
+"""`manage.py serve`: the whole server, with a database of its own if none is configured."""
+
+import argparse
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import NotSupportedError, connections
+
+from dcm.lib import embedded
+from dcm.serving import database, ports, processes
+
+PORTS = {
+    "PORT": settings.HTTP_PORT,
+    "DASHBOARD_PORT": settings.DASHBOARD_PORT,
+    "WS_PORT": settings.WS_PORT,
+    "COORDINATOR_PORT": settings.COORDINATOR_PORT,
+}
+EXPECTED = (
+    ports.CannotListen,
+    database.Unreachable,
+    processes.CannotStart,
+    embedded.EmbeddedPostgresError,
+    NotSupportedError,
+    OSError,
+)
+
+
+class Command(BaseCommand):
+    help = (
+        "Run DCM: REST, dashboard, WebSockets and, when neither DATABASE_URL nor DB_USER is set, "
+        "a PostgreSQL of its own. Stop it with Ctrl-C or SIGTERM. Environment variables configure "
+        "it: docs/configuration.md lists them."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--workers",
+            type=_positive,
+            default=1,
+            metavar="N",
+            help="serving processes that share the ports; one that dies is replaced (default: 1)",
+        )
+
+    def handle(self, *args: Any, workers: int, **options: Any) -> None:
+        for number in processes.stop_signals():
+            signal.signal(number, _interrupt)
+        try:
+            with contextlib.ExitStack() as running:
+                self._serve(running, workers)
+        except KeyboardInterrupt:
+            pass  # asked to stop while starting
+        except EXPECTED as error:
+            raise CommandError(str(error).strip()) from error
+        self.stdout.write("Stopped")
+
+    def _serve(self, running: contextlib.ExitStack, workers: int) -> None:
+        sockets = ports.listen(settings.HOST, PORTS)
+        running.callback(ports.close, sockets)
+        stop_postgres: Callable[[], None] = _nothing
+        if settings.EMBEDDED_POSTGRES:
+            most = str(workers * settings.DB_MAX_CONNECTIONS + 50)
+            postgres = running.enter_context(
+                embedded.kept_running(settings.DCM_HOME, max_connections=most)
+            )
+            stop_postgres = postgres.stop
+        running.callback(_ignore_signals)
+        database.wait_until_reachable(settings.MAX_DB_RETRIES)
+        database.migrate()
+        connections.close_all()
+
+        def overrun() -> None:
+            for worker in multiprocessing.active_children():
+                worker.kill()
+            stop_postgres()
+            os._exit(0)
+
+        processes.run(
+            sockets, workers=workers, on_ready=lambda: self._greet(workers), on_overrun=overrun
+        )
+
+    def _greet(self, workers: int) -> None:
+        self.stdout.write(banner(workers))
+        self.stdout.flush()
+
+
+def banner(workers: int) -> str:
+    """The addresses, where the data lives and how to stop."""
+    host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
+    addresses = [
+        ("REST, admin", f"http://{host}:{settings.HTTP_PORT}", settings.HTTP_PORT),
+        ("Dashboard", f"http://{host}:{settings.DASHBOARD_PORT}", settings.DASHBOARD_PORT),
+        ("WebSocket", f"ws://{host}:{settings.WS_PORT}", settings.WS_PORT),
+        ("Coordinator", f"ws://{host}:{settings.COORDINATOR_PORT}", settings.COORDINATOR_PORT),
+    ]
+    lines = [(name, address) for name, address, port in addresses if port]
+    server = settings.DATABASES["default"]
+    data = (
+        f"{settings.DCM_HOME} (embedded PostgreSQL)"
+        if settings.EMBEDDED_POSTGRES
+        else f"PostgreSQL at {server['HOST']}:{server['PORT']}, database {server['NAME']}"
+    )
+    lines += [("Data", data)]
+    lines += [("Admin login", "made by: .venv/bin/python manage.py createsuperuser")]
+    lines += [("Stop", "Ctrl-C")]
+    title = "DCM is running" + (f" in {workers} processes" if workers > 1 else "")
+    return "\n".join(["", title, "", *(f"  {name:<12} {text}" for name, text in lines), ""])
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:4]) <= 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 64")
+    return int(text)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _ignore_signals() -> None:
+    """A second Ctrl-C must not stop us from stopping the database."""
+    for number in processes.stop_signals():
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _nothing() -> None:
+    return None

@@ -1,0 +1,77 @@
+"""Reach the database and bring its tables up to date, before anything is served."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
+from django.db.migrations.executor import MigrationExecutor
+
+FIRST_WAIT_SECONDS = 0.5
+MIGRATION_LOCK = 0x64636D  # "dcm": any number will do that others do not use
+
+
+class Unreachable(Exception):
+    """The database does not answer; the text says where it was looked for and what to do."""
+
+
+def wait_until_reachable(tries: int) -> None:
+    """Return once the database accepts a connection. Raises Unreachable after so many tries."""
+    for number in range(tries):
+        if number:
+            time.sleep(FIRST_WAIT_SECONDS * number)
+        try:
+            connection.ensure_connection()
+        except OperationalError as error:
+            reason = unreachable(error)
+        else:
+            return
+    raise Unreachable(f"{reason}; tried {tries} times")
+
+
+def unreachable(error: Exception) -> str:
+    """One line about a failed connection: where, why, what to do."""
+    why = str(error).strip().splitlines()[-1].removeprefix("connection failed: ")
+    if settings.EMBEDDED_POSTGRES:
+        return "the database is not running: start it with `make run` in another terminal"
+    where = f"{settings.DATABASES['default']['HOST']}:{settings.DATABASES['default']['PORT']}"
+    return (
+        f"cannot reach PostgreSQL at {where}: {why}; check DATABASE_URL (or DB_HOST, DB_PORT, "
+        "DB_USER, DB_PASSWORD, DB_NAME), or set neither to use the embedded one"
+    )
+
+
+def migrate() -> bool:
+    """Apply missing migrations; false when there were none. One of several servers does it."""
+    if not _is_behind():
+        return False
+    with _alone(), connection.cursor() as cursor:
+        # These limits are for serving: a change of a large table takes as long as it takes.
+        cursor.execute("SET statement_timeout = 0; SET lock_timeout = 0")
+        behind = _is_behind()
+        if behind:
+            call_command("migrate", interactive=False, verbosity=0)
+    connection.close()
+    return behind
+
+
+def _is_behind() -> bool:
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the lock for migrations, in a transaction so that a pooler keeps it in one place."""
+    guard = connections.create_connection(DEFAULT_DB_ALIAS)
+    try:
+        with guard.cursor() as cursor:
+            cursor.execute("BEGIN")
+            for limit in ("statement", "lock", "idle_in_transaction_session"):
+                cursor.execute(f"SET LOCAL {limit}_timeout = 0")
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
+            yield
+    finally:
+        guard.close()
