@@ -9,46 +9,59 @@ import django
 django.setup()
 
 import asyncio
-import importlib.util
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.http.request import split_domain_port, validate_host
 
 from dcm.lib.batcher import Batcher
 from dcm.lib.handler import LeanHandler
 from dcm.lib.threads import ConnectionThreads
+from realtime import port_http
+from realtime.consumers import NativeConsumer
+from realtime.fanout import hub
+from sessions_app.trpc.consumers import CoordinatorConsumer
 
-REALTIME = importlib.util.find_spec("realtime.fanout") is not None
-if REALTIME:
-    from realtime.consumers import NativeConsumer
-    from realtime.fanout import hub
-
-    from realtime import port_http
-
-    native = NativeConsumer.as_asgi()
 http = LeanHandler()
+native = NativeConsumer.as_asgi()
+coordinator = CoordinatorConsumer.as_asgi()
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """HTTP, sockets and lifespan of one server process. Which port it came by says what is meant."""
+    """HTTP, sockets and lifespan of one server process; the port tells what is meant."""
     if scope["type"] == "lifespan":
-        await _live(receive, send)
-        return
-    if REALTIME:
-        await hub.start()  # without a lifespan, as under daphne, the first caller starts it
-    serve = _http_route(scope) if scope["type"] == "http" else _socket_route(scope)
-    await serve(scope, receive, send)
+        await live(receive, send)
+    elif scope["type"] == "http":
+        await _page(scope)(scope, receive, send)
+    else:
+        await hub.start()  # daphne knows no lifespan, so the first socket starts it
+        await _socket(scope)(scope, receive, send)
 
 
-def _http_route(scope: Any) -> Any:
-    return port_http.application if REALTIME and _port(scope) == settings.WS_PORT else http
+def _page(scope: Any) -> Any:
+    pages = {settings.WS_PORT: port_http.application, settings.COORDINATOR_PORT: upgrade_required}
+    return pages.get(_port(scope), http)
 
 
-def _socket_route(scope: Any) -> Any:
-    path = scope["path"].rstrip("/")
-    if REALTIME and (path == "/ws" or (path == "" and _port(scope) == settings.WS_PORT)):
+def _socket(scope: Any) -> Any:
+    path, port = scope["path"].rstrip("/"), _port(scope)
+    if _is_foreign(scope):
+        return refuse
+    if path == "/trpc" or port == settings.COORDINATOR_PORT:
+        return coordinator
+    if path == "/ws" or (path == "" and port == settings.WS_PORT):
         return native
-    return _refuse
+    return refuse
+
+
+def _is_foreign(scope: Any) -> bool:
+    """Whether a page of another site opens this socket: browsers say so, other clients do not."""
+    origin = dict(scope["headers"]).get(b"origin")
+    if origin is None:
+        return False
+    host = urlsplit(origin.decode("latin-1")).netloc.rpartition("@")[2]
+    return not validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)
 
 
 def _port(scope: Any) -> int | None:
@@ -56,19 +69,28 @@ def _port(scope: Any) -> int | None:
     return server[1] if server else None
 
 
-async def _refuse(scope: Any, receive: Any, send: Any) -> None:
+async def upgrade_required(scope: Any, receive: Any, send: Any) -> None:
+    """The coordinator's port speaks WebSocket only. Contract: coordinator 1."""
+    headers = [(b"content-type", b"text/plain"), (b"upgrade", b"websocket")]
+    await send({"type": "http.response.start", "status": 426, "headers": headers})
+    await send({"type": "http.response.body", "body": b"Upgrade Required"})
+
+
+async def refuse(scope: Any, receive: Any, send: Any) -> None:
+    """Close a socket before it is accepted: the client sees a 403."""
     await receive()
     await send({"type": "websocket.close"})
 
 
-async def _live(receive: Any, send: Any) -> None:
+async def live(receive: Any, send: Any) -> None:
+    """From the server's start to its end: the hub reads along, and nothing accepted is lost."""
     await receive()
-    if REALTIME:
-        await hub.start()
+    # Not awaited: while the database is down HTTP answers already, with 503.
+    starting = asyncio.create_task(hub.start())
     await send({"type": "lifespan.startup.complete"})
     await receive()
+    starting.cancel()
     await Batcher.drain_all()
-    if REALTIME:
-        await hub.stop()
+    await hub.stop()
     await asyncio.to_thread(ConnectionThreads.close_all)
     await send({"type": "lifespan.shutdown.complete"})

@@ -3,7 +3,7 @@
 import functools
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
@@ -57,7 +57,7 @@ __all__ = [
 
 logger = logging.getLogger("dcm.api")
 
-AsyncView = Callable[..., Awaitable[HttpResponse]]
+AsyncView = Callable[..., Coroutine[Any, Any, HttpResponse]]
 PAGES = ("/admin/", "/static/")
 """Paths for people: their errors are pages, and they have logins of their own."""
 

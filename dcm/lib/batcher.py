@@ -64,8 +64,9 @@ class Batcher(Generic[Item, Result]):
     async def drain(self) -> None:
         """Return when everything submitted so far is written and answered."""
         self._start()
-        # There is one thread, so this runs after the work under way.
-        await asyncio.wrap_future(self._thread.submit(lambda: None))
+        while self._working:
+            # There is one thread, so this comes after the batch under way.
+            await asyncio.wrap_future(self._thread.submit(lambda: None))
         await asyncio.sleep(0)  # the answers are ahead of us in the loop's queue
 
     @classmethod
@@ -90,7 +91,10 @@ class Batcher(Generic[Item, Result]):
 
     def _outcomes(self, items: list[Item]) -> list[Result | Exception]:
         try:
-            return [*self._service(items)]
+            results = self._service(items)
+            if len(results) != len(items):
+                raise RuntimeError(f"{len(results)} results for {len(items)} items")
+            return [*results]
         except Exception as error:  # noqa: BLE001  whatever it is belongs to the callers
             if len(items) == 1 or is_unavailable(error):
                 return [error] * len(items)

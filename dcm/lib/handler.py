@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
+from django.db import close_old_connections, reset_queries
 from django.http import FileResponse, Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, get_resolver, set_script_prefix
@@ -53,6 +54,10 @@ class LeanHandler(ASGIHandler):
     """
 
     def __init__(self) -> None:
+        # The threads look after their connections; these would ask every connection three times.
+        signals.request_started.disconnect(reset_queries)
+        signals.request_started.disconnect(close_old_connections)
+        signals.request_finished.disconnect(close_old_connections)
         self.load_middleware(is_async=False)
         self._edge: Callable[[Any], Any] = _call_view
         for name in reversed(settings.EDGE_MIDDLEWARE):
