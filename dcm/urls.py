@@ -9,5 +9,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("realtime.urls")),
     # Before the sessions' own routes, see there.
     path("api/", include("sessions_app.coordinator_urls")),
+    path("api/", include("messaging.urls")),
+    path("api/", include("sessions_app.urls")),
     path("admin/", admin.site.urls),
 ]

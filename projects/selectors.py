@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -68,9 +68,7 @@ def hierarchy(project: Project) -> dict[str, Any]:
     }
 
 
-def _hang(
-    children: Sequence[dict[str, Any]], key: str, parents: Sequence[dict[str, Any]], name: str
-) -> None:
+def _hang(children: Iterable[Any], key: str, parents: Iterable[Any], name: str) -> None:
     by_parent = defaultdict(list)
     for child in children:
         by_parent[child[key]].append(child)
@@ -101,7 +99,7 @@ def active_agents() -> list[dict[str, Any]]:
         project_name=F("task__request__project__name"),
         project_path=F("task__request__project__path"),
     )
-    return list(rows)
+    return [dict(row) for row in rows]
 
 
 def hourly_actions() -> list[dict[str, Any]]:
@@ -114,7 +112,7 @@ def hourly_actions() -> list[dict[str, Any]]:
         .annotate(count=Count("id"))
         .order_by("hour")
     )
-    return list(hours)
+    return [dict(row) for row in hours]
 
 
 def project_by_path(path: str) -> Project | None:

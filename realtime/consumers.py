@@ -63,6 +63,7 @@ class NativeConsumer(AsyncConsumer):
             await self._forget()
 
     def __init__(self) -> None:
+        self.base_send: Any
         self.client_id = _new_client_id()
         self.identity: Identity | None = None
         self.channels: set[str] = set()

@@ -196,6 +196,25 @@ class MessageRead(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MessageExpired(Event):
+    """A message's time was over; it is gone. Contract: websocket W13."""
+
+    type: ClassVar[str] = "message.expired"
+    id: UUID
+    from_agent: str | None
+    to_agent: str | None
+    topic: str | None
+
+    def data(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "from": self.from_agent,
+            "to": self.to_agent,
+            "topic": self.topic,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
 class AgentBlocked(Event):
     """An agent was asked to wait. Contract: websocket 9."""
 

@@ -166,7 +166,7 @@ class Hub:
             await link.execute(f"NOTIFY {hints.NOTIFY_CHANNEL}")
             return
         try:
-            layer = get_channel_layer()
+            layer: Any = get_channel_layer()
             async with asyncio.timeout(1):
                 await layer.group_send(HINT_GROUP, {"type": "hint"})
             self._hints_work = True
@@ -175,7 +175,7 @@ class Hub:
 
     async def _hear_other_processes(self) -> None:
         """Listen on the channel layer for hints of other processes and machines."""
-        layer = get_channel_layer()
+        layer: Any = get_channel_layer()
         while True:
             try:
                 name = await layer.new_channel()

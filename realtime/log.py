@@ -13,24 +13,28 @@ MOST_CHARACTERS = 16 * 2**20
 class Entry:
     """One event. Its JSON is made once; for each channel only the name is put in."""
 
-    __slots__ = ("_after", "_before", "_frames", "channels", "seq", "size")
+    __slots__ = ("_before", "_frames", "_timestamp", "channels", "data", "seq", "size", "type")
 
     def __init__(
         self, epoch: str, seq: int, channels: list[str], event: str, data: str, at: datetime
     ) -> None:
         self.seq = seq
         self.channels = channels
-        timestamp = int(at.timestamp() * 1000)
+        self.type = event
+        self.data = data  # JSON text
+        self._timestamp = int(at.timestamp() * 1000)
         self._before = f'{{"type":"event","id":"msg_{epoch}_{seq}","channel":'
-        self._after = f',"event":{_json(event)},"data":{data},"timestamp":{timestamp}}}'
         self._frames: dict[str, str] = {}
-        self.size = len(self._before) + len(self._after)
+        self.size = len(self._before) + len(data)
 
     def frame(self, channel: str) -> str:
         """The frame for subscribers of this channel, the same string for all of them."""
         frame = self._frames.get(channel)
         if frame is None:
-            frame = self._frames[channel] = f"{self._before}{_json(channel)}{self._after}"
+            frame = self._frames[channel] = (
+                f'{self._before}{_json(channel)},"event":{_json(self.type)},"data":{self.data}'
+                f',"timestamp":{self._timestamp}}}'
+            )
         return frame
 
 

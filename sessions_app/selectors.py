@@ -1,0 +1,39 @@
+"""Reads over many sessions. Contract: rest 5.9."""
+
+from typing import Any
+
+from django.db.models import Avg, Count, F, Max, Min, Q, Sum
+
+from sessions_app.models import Session
+
+MOST_PROJECTS = 10
+
+
+def session_overview() -> dict[str, Any]:
+    """Counts over all sessions; with none, sums, average and dates are None."""
+    figures = Session.objects.aggregate(
+        total_sessions=Count("id"),
+        active_sessions=Count("id", filter=Q(ended_at__isnull=True)),
+        total_tools=Sum("total_tools_used"),
+        # Not "total_…": an aggregate may not bear the name of a column it is computed from.
+        success=Sum("total_success"),
+        errors=Sum("total_errors"),
+        average=Avg("total_tools_used"),
+        oldest_session=Min("started_at"),
+        newest_session=Max("started_at"),
+    )
+    average = figures.pop("average")
+    figures["total_success"] = figures.pop("success")
+    figures["total_errors"] = figures.pop("errors")
+    figures["avg_tools_per_session"] = None if average is None else round(float(average), 2)
+    return figures
+
+
+def sessions_by_project() -> list[dict[str, Any]]:
+    """The ten projects with most sessions; those without a project are one row of nulls."""
+    rows = (
+        Session.objects.values(project_name=F("project__name"), project_path=F("project__path"))
+        .annotate(session_count=Count("id"), total_tools=Sum("total_tools_used"))
+        .order_by("-session_count", "project_path")
+    )
+    return [dict(row) for row in rows[:MOST_PROJECTS]]
