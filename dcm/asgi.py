@@ -40,8 +40,10 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 def _page(scope: Any) -> Any:
-    pages = {settings.WS_PORT: port_http.application, settings.COORDINATOR_PORT: upgrade_required}
-    return pages.get(_port(scope), http)
+    port = _port(scope)
+    if port == settings.WS_PORT:
+        return port_http.application
+    return upgrade_required if port == settings.COORDINATOR_PORT else http
 
 
 def _socket(scope: Any) -> Any:
@@ -60,7 +62,10 @@ def _is_foreign(scope: Any) -> bool:
     origin = dict(scope["headers"]).get(b"origin")
     if origin is None:
         return False
-    host = urlsplit(origin.decode("latin-1")).netloc.rpartition("@")[2]
+    try:
+        host = urlsplit(origin.decode("latin-1")).netloc
+    except ValueError:
+        return True
     return not validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)
 
 
@@ -71,9 +76,14 @@ def _port(scope: Any) -> int | None:
 
 async def upgrade_required(scope: Any, receive: Any, send: Any) -> None:
     """The coordinator's port speaks WebSocket only. Contract: coordinator 1."""
-    headers = [(b"content-type", b"text/plain"), (b"upgrade", b"websocket")]
+    body = b"Upgrade Required"
+    headers = [
+        (b"content-type", b"text/plain"),
+        (b"content-length", str(len(body)).encode()),
+        (b"upgrade", b"websocket"),
+    ]
     await send({"type": "http.response.start", "status": 426, "headers": headers})
-    await send({"type": "http.response.body", "body": b"Upgrade Required"})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def refuse(scope: Any, receive: Any, send: Any) -> None:

@@ -1,5 +1,6 @@
 """Reads for the coordinator that are more than rows of one table."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -61,9 +62,8 @@ def head_of_log() -> int:
 
 
 def events_between(
-    channel: str, types: frozenset[str], *, after: int, upto: int, limit: int
+    channel: str, types: Collection[str], *, after: int, upto: int, limit: int
 ) -> list[LoggedEvent]:
-    """Events of these types that the server announced on a channel, oldest first."""
-    events = LoggedEvent.objects.filter(seq__gt=after, seq__lte=upto, type__in=types)
-    events = events.filter(channels__contains=[channel], publisher="")
-    return list(events.order_by("seq")[:limit])
+    """Events of these types on a channel, oldest first."""
+    events = LoggedEvent.objects.filter(seq__gt=after, seq__lte=upto, type__in=list(types))
+    return list(events.filter(channels__contains=[channel]).order_by("seq")[:limit])

@@ -41,7 +41,7 @@ def run(
         "dcm.asgi:application",
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws="dcm.serving.last_words:Protocol",
         ws_max_size=LARGEST_FRAME_BYTES,
         ws_per_message_deflate=False,
         lifespan="on",

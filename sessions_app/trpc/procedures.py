@@ -205,26 +205,31 @@ PROCEDURES: Mapping[str, Procedure] = {
 
 @dataclass(frozen=True)
 class Topic:
-    """What a subscription hears: event types, and the member of their data that is its payload.
+    """What a subscription hears: these event types.
 
     listing: it hears the list of agents instead, now and after each change.
     """
 
     types: frozenset[str]
-    member: str
     listing: bool = False
 
 
 TOPICS: Mapping[str, Topic] = {
-    "session.onAgentChange": Topic(
-        frozenset({AgentJoined.type, AgentLeft.type}), "agent", listing=True
-    ),
-    "context.onContextChange": Topic(frozenset({ContextChanged.type}), "entry"),
-    "questions.onQuestion": Topic(
-        frozenset({QuestionAsked.type, QuestionAnswered.type}), "question"
-    ),
-    "decisions.onDecision": Topic(frozenset({DecisionLogged.type}), "decision"),
+    "session.onAgentChange": Topic(frozenset({AgentJoined.type, AgentLeft.type}), listing=True),
+    "context.onContextChange": Topic(frozenset({ContextChanged.type})),
+    "questions.onQuestion": Topic(frozenset({QuestionAsked.type, QuestionAnswered.type})),
+    "decisions.onDecision": Topic(frozenset({DecisionLogged.type})),
 }
+
+PAYLOADS: Mapping[str, str] = {
+    AgentJoined.type: "agent",
+    AgentLeft.type: "agent",
+    ContextChanged.type: "entry",
+    QuestionAsked.type: "question",
+    QuestionAnswered.type: "question",
+    DecisionLogged.type: "decision",
+}
+"""Event type -> the member of its data that subscriptions are sent."""
 
 
 def topic_of(call: Call) -> Topic:
