@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+from dcm.health import log_outages
 from dcm.lib.batcher import Batcher
 from dcm.lib.handler import LeanHandler
 from dcm.lib.threads import ConnectionThreads
@@ -97,9 +98,11 @@ async def live(receive: Any, send: Any) -> None:
     await receive()
     # Not awaited: while the database is down HTTP answers already, with 503.
     starting = asyncio.create_task(hub.start())
+    watching = asyncio.create_task(log_outages())
     await send({"type": "lifespan.startup.complete"})
     await receive()
     starting.cancel()
+    watching.cancel()
     await Batcher.drain_all()
     await hub.stop()
     await asyncio.to_thread(ConnectionThreads.close_all)

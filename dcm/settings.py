@@ -1,5 +1,6 @@
 """Django's settings, all of them from the environment by way of dcm.env."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,8 @@ MESSAGE_TTL_SECONDS = -(-ENV.message_ttl_ms // 1000)
 EVENT_RETENTION_HOURS = ENV.event_retention_hours
 EVENT_RETENTION_MAX = ENV.event_retention_max
 HOST = ENV.host
+HEALTHCHECK_INTERVAL_MS = ENV.healthcheck_interval_ms
+CLAUDE_HOME = Path(os.environ.get("HOME", "/")) / ".claude"  # where an agent host keeps its tools
 DB_MAX_CONNECTIONS = ENV.db_max_connections
 MAX_DB_RETRIES = ENV.max_db_retries
 MAX_BODY_BYTES = ENV.max_body_bytes
@@ -134,6 +137,7 @@ HTTP_PORT = ENV.port
 REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["dcm.lib.api.AnyJsonParser"],
     "DEFAULT_RENDERER_CLASSES": ["dcm.lib.api.OrjsonRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "dcm.lib.api.AnyAccept",
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
     "UNAUTHENTICATED_USER": None,

@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from dcm import health
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("projects.urls")),
     path("api/", include("routing.urls")),
@@ -11,5 +13,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("sessions_app.coordinator_urls")),
     path("api/", include("messaging.urls")),
     path("api/", include("sessions_app.urls")),
+    path("health", health.health),
+    path("livez", health.livez),
+    path("stats", health.Stats.as_view()),
+    path("stats/tools-summary", health.ToolsSummary.as_view()),
     path("admin/", admin.site.urls),
 ]
