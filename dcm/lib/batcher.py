@@ -89,17 +89,18 @@ class Batcher(Generic[Item, Result]):
                 self._working = False
             self._start()
 
-    def _outcomes(self, items: list[Item]) -> list[Result | Exception]:
+    def _outcomes(self, items: list[Item]) -> list[Any]:
+        """For each item its result, or the exception to raise."""
         try:
             results = self._service(items)
             if len(results) != len(items):
                 raise RuntimeError(f"{len(results)} results for {len(items)} items")
-            return [*results]
         except Exception as error:  # noqa: BLE001  whatever it is belongs to the callers
             if len(items) == 1 or is_unavailable(error):
                 return [error] * len(items)
-        # One bad item must not take the others with it.
-        return [outcome for item in items for outcome in self._outcomes([item])]
+            # One bad item must not take the others with it.
+            return [outcome for item in items for outcome in self._outcomes([item])]
+        return results
 
 
 def _tell(callers: list[Caller], outcomes: list[Any]) -> None:
