@@ -1,0 +1,63 @@
+"""Rows for tests: each function saves one, with any columns given, and makes the parents it needs.
+
+They write no events. From an async test: `await in_thread(make_subtask, agent_id="backend")`.
+"""
+
+import itertools
+from typing import Any, TypeVar
+
+from projects.models import Action, Project, Request, Subtask, Task
+from projects.services.status import set_status
+from routing.models import KeywordToolScore
+
+Row = TypeVar("Row", Request, Task, Subtask)
+_numbers = itertools.count(1)
+
+
+def make_project(**columns: Any) -> Project:
+    columns.setdefault("path", f"/srv/project-{next(_numbers)}")
+    return Project.objects.create(**columns)
+
+
+def make_request(
+    *, project: Project | None = None, status: str = Request.Status.ACTIVE, **columns: Any
+) -> Request:
+    defaults = {"session_id": f"session-{next(_numbers)}", "prompt": "Add login"}
+    request = Request(project=project or make_project(), **(defaults | columns))
+    return _saved(request, status, columns)
+
+
+def make_task(
+    *, request: Request | None = None, status: str = Task.Status.PENDING, **columns: Any
+) -> Task:
+    defaults = {"name": "Wave 0", "wave_number": 0}
+    task = Task(request=request or make_request(), **(defaults | columns))
+    return _saved(task, status, columns)
+
+
+def make_subtask(
+    *, task: Task | None = None, status: str = Subtask.Status.PENDING, **columns: Any
+) -> Subtask:
+    defaults = {"description": "Write the serializer"}
+    subtask = Subtask(task=task or make_task(), **(defaults | columns))
+    return _saved(subtask, status, columns)
+
+
+def make_action(**columns: Any) -> Action:
+    """An action of no subtask and no session, unless given."""
+    defaults = {"tool_name": "Edit", "tool_type": "builtin"}
+    return Action.objects.create(**(defaults | columns))
+
+
+def make_score(keyword: str, tool_name: str = "Edit", **columns: Any) -> KeywordToolScore:
+    columns.setdefault("tool_type", "builtin")
+    return KeywordToolScore.objects.create(keyword=keyword, tool_name=tool_name, **columns)
+
+
+def _saved(row: Row, status: str, columns: dict[str, Any]) -> Row:
+    """With the moments that go with the status, unless they are given."""
+    set_status(row, status)
+    for name in {"started_at", "completed_at"} & columns.keys():
+        setattr(row, name, columns[name])
+    row.save(force_insert=True)
+    return row
