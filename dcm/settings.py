@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "messaging",
     "sessions_app",
     "dcm",
+    "dcm.dashboard",
 ]
 
 # Async views pass only these: each runs on the event loop and none waits.

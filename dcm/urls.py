@@ -17,5 +17,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", health.livez),
     path("stats", health.Stats.as_view()),
     path("stats/tools-summary", health.ToolsSummary.as_view()),
+    path("", include("dcm.dashboard.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -59,8 +59,11 @@ __all__ = [
 logger = logging.getLogger("dcm.api")
 
 AsyncView = Callable[..., Coroutine[Any, Any, HttpResponse]]
-PAGES = ("/admin/", "/static/")
-"""Paths for people: their errors are pages, and they have logins of their own."""
+
+
+def is_page(path: str) -> bool:
+    """Whether people look at it: its errors are pages, and it has a login of its own."""
+    return path == "/" or path.startswith(("/admin/", "/static/"))
 
 
 class AnyJsonParser(BaseParser):

@@ -23,7 +23,7 @@ from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, get_resolver, set_script_prefix
 from django.utils.module_loading import import_string
 
-from dcm.lib.api import PAGES, error_response, view_of
+from dcm.lib.api import error_response, is_page, view_of
 from dcm.lib.errors import BodyTooLarge, Malformed
 from dcm.lib.threads import ConnectionThreads, pool
 
@@ -83,7 +83,7 @@ class LeanHandler(ASGIHandler):
 
     def process_exception_by_middleware(self, exception: Exception, request: HttpRequest) -> Any:
         response: Any = super().process_exception_by_middleware(exception, request)
-        if response is None and not request.path.startswith(PAGES):
+        if response is None and not is_page(request.path):
             response = error_response(exception, failure=_failure_label(request))
         return response
 
@@ -236,7 +236,7 @@ def _resolve(request: LeanRequest) -> None:
         match.func = view_of(match.func, request.method)
         request.resolver_match = match
     except Http404 as error:
-        if not request.path.startswith(PAGES):
+        if not is_page(request.path):
             request.refusal = error
 
 

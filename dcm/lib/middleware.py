@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
-from dcm.lib.api import PAGES, json_response
+from dcm.lib.api import is_page, json_response
 
 METHODS = "GET,HEAD,PUT,POST,DELETE,PATCH,QUERY"
 OPEN_PATHS = frozenset({"/health", "/livez"})  # load balancers ask these without a key
@@ -52,7 +52,7 @@ def _refusal(request: HttpRequest) -> HttpResponseBase | None:
 
 def _has_key(request: HttpRequest) -> bool:
     key: str = settings.API_KEY
-    if not key or request.path in OPEN_PATHS or request.path.startswith(PAGES):
+    if not key or request.path in OPEN_PATHS or is_page(request.path):
         return True
     given = request.headers.get("X-API-Key") or request.headers.get("Authorization", "")
     return hmac.compare_digest(given.removeprefix("Bearer ").encode(), key.encode())
@@ -70,6 +70,6 @@ def _preflight(request: HttpRequest) -> HttpResponse:
 
 
 def _with_cors(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    if not request.path.startswith(PAGES):
+    if not is_page(request.path):
         response["Access-Control-Allow-Origin"] = "*"
     return response

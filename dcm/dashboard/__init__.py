@@ -1,0 +1,1 @@
+"""Pages for people: they read selectors, and listen on the native socket like any client."""
