@@ -8,6 +8,7 @@ import msgspec
 
 from dcm.lib import wire
 from dcm.lib.errors import ValidationFailed
+from dcm.lib.fields import unalias
 
 B = TypeVar("B", bound="Body")
 _decoders: dict[type["Body"], msgspec.json.Decoder[Any]] = {}
@@ -55,8 +56,7 @@ def _read_slowly(kind: type[B], body: bytes) -> B:
     data = wire.load(body)
     if not isinstance(data, dict):
         raise ValidationFailed({})
-    named = {kind.aliases[name]: data[name] for name in data if name in kind.aliases}
-    given = {**named, **data}
+    given = {name: _whole(value) for name, value in unalias(data, kind.aliases).items()}
     details = {}
     for field in msgspec.structs.fields(kind):
         if given.get(field.name) is None and not field.required:
@@ -66,6 +66,11 @@ def _read_slowly(kind: type[B], body: bytes) -> B:
     if details:
         raise ValidationFailed(details)
     return msgspec.convert(given, kind)
+
+
+def _whole(value: Any) -> Any:
+    # JSON knows one kind of number: 1.0 is 1.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _problem(field: msgspec.structs.FieldInfo, given: dict[str, Any]) -> str | None:

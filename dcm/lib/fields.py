@@ -157,7 +157,6 @@ class Input(serializers.Serializer[Any]):
     @classmethod
     def tidy(cls, data: dict[str, Any]) -> dict[str, Any]:
         """`data` under our names, without the nulls of optional fields."""
-        named = {cls.aliases[name]: data[name] for name in data if name in cls.aliases}
         optional = {
             name
             for name, field in cls._declared_fields.items()
@@ -165,9 +164,16 @@ class Input(serializers.Serializer[Any]):
         }
         return {
             name: value
-            for name, value in {**named, **data}.items()
+            for name, value in unalias(data, cls.aliases).items()
             if value is not None or name not in optional
         }
+
+
+def unalias(data: dict[str, Any], aliases: Mapping[str, str]) -> dict[str, Any]:
+    """`data` with what stands under an alias under our name, unless that has a value of its own."""
+    named = {aliases[name]: value for name, value in data.items() if name in aliases}
+    ours = {name: value for name, value in data.items() if value is not None or name not in named}
+    return named | ours
 
 
 def flat_details(errors: Mapping[str, Any]) -> Details:
