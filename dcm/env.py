@@ -6,13 +6,15 @@
 import dataclasses
 import ipaddress
 import os
+import re
 import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
 
 import platformdirs
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 DEVELOPMENT_SECRET = "dcm-dev-secret-change-me"  # noqa: S105  the original's public default
 SHORTEST_SECRET = 32
@@ -98,16 +100,19 @@ class Env:
                 "HOST": self.db_host,
                 "PORT": str(self.db_port),
             }
-        url = urlsplit(self.database_url)
-        query = dict(pair.split("=", 1) for pair in url.query.split("&") if "=" in pair)
+        parts = _parse_database_url(self.database_url)
         return {
-            "NAME": unquote(url.path.lstrip("/")),
-            "USER": unquote(url.username or ""),
-            "PASSWORD": unquote(url.password or ""),
-            "HOST": unquote(query.pop("host", "") or url.hostname or ""),
-            "PORT": str(url.port or query.pop("port", "") or 5432),
-            "OPTIONS": {name: unquote(value) for name, value in query.items()},
+            "NAME": parts.pop("dbname"),
+            "USER": parts.pop("user", ""),
+            "PASSWORD": parts.pop("password", ""),
+            "HOST": parts.pop("host", "localhost"),
+            "PORT": parts.pop("port", "5432"),
+            "OPTIONS": parts,
         }
+
+
+NAMES = {field.name.upper() for field in dataclasses.fields(Env)} | {"NODE_ENV"}
+"""All variables that are read."""
 
 
 def default_home() -> Path:
@@ -136,9 +141,36 @@ def read_env(environ: Mapping[str, str] | None = None) -> Env:
     return env
 
 
+def read_env_file(path: Path) -> dict[str, str]:
+    """Variables of ours in lines like NAME=value; none when there is no such file.
+
+    Comments, `export` and quotes around the whole value are understood. Raises BadSetting.
+    """
+    try:
+        lines = path.read_text().splitlines()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{path} cannot be read: {error}") from None
+    found = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if not equals:
+            raise BadSetting(f"line {number} of {path} is not of the form NAME=value")
+        found[name.strip()] = _unquoted(value.strip())
+    return {name: value for name, value in found.items() if name in NAMES}
+
+
+def _unquoted(value: str) -> str:
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1] if quoted else value
+
+
 def _parse(name: str, text: str, kind: Any) -> Any:
     if kind is int:
-        if not (text.isascii() and text.isdigit()):
+        if not re.fullmatch("[0-9]{1,12}", text):
             raise BadSetting(f"{name}={text!r} is not a whole number: set it to digits only")
         return int(text)
     if kind is Path:
@@ -176,7 +208,7 @@ def _check(env: Env) -> None:
     if not ports:
         raise BadSetting("All of PORT, DASHBOARD_PORT, WS_PORT and COORDINATOR_PORT are 0")
     if env.database_url:
-        _check_database_url(env.database_url)
+        _parse_database_url(env.database_url)
     if env.production:
         _check_production(env)
     elif not env.loopback:
@@ -186,15 +218,15 @@ def _check(env: Env) -> None:
         )
 
 
-def _check_database_url(url: str) -> None:
+def _parse_database_url(url: str) -> dict[str, Any]:
+    """By the driver's own rules, so that whatever it understands will do."""
     try:
-        parts = urlsplit(url)
-        good = parts.scheme in {"postgresql", "postgres"} and len(parts.path) > 1
-        _ = parts.port
-    except ValueError:
-        good = False
-    if not good:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        parts = {}
+    if not parts.get("dbname"):
         raise BadSetting("DATABASE_URL must look like postgresql://user:password@host:5432/name")
+    return dict(parts)
 
 
 def _check_production(env: Env) -> None:
@@ -203,6 +235,8 @@ def _check_production(env: Env) -> None:
             raise BadSetting(
                 f"WS_AUTH_SECRET is public or short: set {SHORTEST_SECRET} random characters"
             )
+    if env.secret_key and len(env.secret_key) < SHORTEST_SECRET:
+        raise BadSetting(f"SECRET_KEY is short: set {SHORTEST_SECRET} random characters, or none")
     if len(env.dcm_api_key) < SHORTEST_SECRET:
         raise BadSetting(
             f"DCM_API_KEY is missing or short: set {SHORTEST_SECRET} random characters"

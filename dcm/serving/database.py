@@ -4,9 +4,10 @@ import contextlib
 import time
 from collections.abc import Iterator
 
+import psycopg
 from django.conf import settings
 from django.core.management import call_command
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, OperationalError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 FIRST_WAIT_SECONDS = 0.5
@@ -18,7 +19,10 @@ class Unreachable(Exception):
 
 
 def wait_until_reachable(tries: int) -> None:
-    """Return once the database accepts a connection. Raises Unreachable after so many tries."""
+    """Return once the database accepts a connection; on a server that lacks it, make it.
+
+    Raises Unreachable after so many tries.
+    """
     for number in range(tries):
         if number:
             time.sleep(FIRST_WAIT_SECONDS * number)
@@ -26,21 +30,40 @@ def wait_until_reachable(tries: int) -> None:
             connection.ensure_connection()
         except OperationalError as error:
             reason = unreachable(error)
+            _create_if_missing(error)
         else:
             return
-    raise Unreachable(f"{reason}; tried {tries} times")
+    raise Unreachable(f"{reason} (tried {tries} times)")
+
+
+def is_unreachable(error: Exception) -> bool:
+    """Whether this is about the connection, and not about a statement."""
+    return isinstance(error.__cause__, psycopg.OperationalError) and not error.__cause__.sqlstate
 
 
 def unreachable(error: Exception) -> str:
     """One line about a failed connection: where, why, what to do."""
-    why = str(error).strip().splitlines()[-1].removeprefix("connection failed: ")
     if settings.EMBEDDED_POSTGRES:
         return "the database is not running: start it with `make run` in another terminal"
-    where = f"{settings.DATABASES['default']['HOST']}:{settings.DATABASES['default']['PORT']}"
+    server = settings.DATABASES["default"]
+    # The lines after a tab are guesses of the driver; before "failed:" it repeats the address.
+    lines = [line for line in str(error).splitlines() if line and not line.startswith("\t")]
     return (
-        f"cannot reach PostgreSQL at {where}: {why}; check DATABASE_URL (or DB_HOST, DB_PORT, "
-        "DB_USER, DB_PASSWORD, DB_NAME), or set neither to use the embedded one"
+        f"cannot reach PostgreSQL at {server['HOST']}:{server['PORT']}: "
+        f"{lines[-1].rpartition('failed: ')[2].strip()}; start it, correct DATABASE_URL or DB_*, "
+        "or set neither DATABASE_URL nor DB_USER to use the embedded one"
     )
+
+
+def _create_if_missing(error: Exception) -> None:
+    name = settings.DATABASES["default"]["NAME"]
+    if f'database "{name}" does not exist' in str(error):
+        # Not allowed, or another server was faster: the next try tells.
+        with contextlib.suppress(DatabaseError), connection._nodb_cursor() as cursor:
+            cursor.execute(
+                f"CREATE DATABASE {connection.ops.quote_name(name)}"
+                " ENCODING 'UTF8' TEMPLATE template0"
+            )
 
 
 def migrate() -> bool:
