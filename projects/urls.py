@@ -4,7 +4,7 @@ from rest_framework.routers import SimpleRouter
 from dcm.lib.api import by_method
 from projects.views import actions, projects, requests, subtasks, tasks
 
-router = SimpleRouter(trailing_slash=False)
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("projects", projects.Projects, basename="project")
 router.register("requests", requests.Requests, basename="request")
 router.register("tasks", tasks.Tasks, basename="task")

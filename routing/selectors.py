@@ -7,9 +7,9 @@ from django.db import connection
 
 _SUGGEST = """
 SELECT tool_name, tool_type, round(avg(score)::numeric, 3)::float8 AS score,
-       sum(usage_count)::int AS usage_count,
-       CASE WHEN sum(usage_count) > 0
-            THEN round(100.0 * sum(success_count) / sum(usage_count))::int ELSE 0 END AS success_rate,
+       sum(usage_count)::bigint AS usage_count,
+       coalesce(round(100.0 * sum(success_count) / nullif(sum(usage_count), 0)), 0)::int
+         AS success_rate,
        array_agg(DISTINCT keyword ORDER BY keyword) AS keyword_matches
 FROM routing_keywordtoolscore
 WHERE keyword = ANY(%(keywords)s) AND score >= %(min_score)s

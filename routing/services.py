@@ -1,5 +1,6 @@
 """Learning which tool suits which keyword. Contract: rest 6.2, 6.4."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,6 @@ from django.db import connection
 LEAST, MOST = 0.1, 5.0
 SUCCESS, FAILURE = 0.1, -0.05
 CHOSEN, REJECTED = 0.2, -0.1
-LONGEST_KEYWORD = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ ON CONFLICT (keyword, tool_name) DO UPDATE SET
 def learn(uses: Iterable[ToolUse]) -> None:
     """Score every (keyword, tool) of these uses, as if they were learned one after another.
 
-    Within a run of equal outcomes the order does not matter, so a run is one upsert; between runs it
-    does, because scores are clamped. The n-th run of each pair goes into the n-th statement. Rows
-    are taken in key order, and later statements only touch rows that the first has taken.
+    Within a run of equal outcomes the order does not matter, so a run is one upsert; between runs
+    it does, because scores are clamped. The n-th run of each pair goes into the n-th statement.
+    Rows are taken in key order, and later statements only touch rows that the first has taken.
     """
     rounds: list[list[_Run]] = []
     for runs in _runs_by_pair(uses):
@@ -94,13 +94,16 @@ def _row(run: _Run) -> tuple[str, str, str, float, int, int, datetime]:
     )
 
 
+# In the order in which learn() takes rows, whatever the database's own collation.
 _FEEDBACK = """
 WITH mine AS (
-  SELECT id FROM routing_keywordtoolscore
-  WHERE tool_name = %s AND keyword = ANY(%s) ORDER BY keyword FOR NO KEY UPDATE
+  SELECT known.id, given.times
+  FROM routing_keywordtoolscore known
+  JOIN unnest(%s::text[], %s::int[]) AS given(keyword, times) USING (keyword)
+  WHERE known.tool_name = %s ORDER BY keyword COLLATE "C" FOR NO KEY UPDATE OF known
 )
 UPDATE routing_keywordtoolscore known
-SET score = least(5.0, greatest(0.1, known.score + %s)), last_used = now()
+SET score = least(5.0, greatest(0.1, known.score + %s * mine.times)), last_used = now()
 FROM mine WHERE known.id = mine.id
 """
 
@@ -108,10 +111,10 @@ FROM mine WHERE known.id = mine.id
 def give_feedback(*, tool_name: str, keywords: Collection[str], chosen: bool) -> float:
     """Raise or lower the scores of a suggestion that was followed or not; returns by how much.
 
-    Pairs that were never used stay unknown.
+    A keyword given twice counts twice. Pairs that were never used stay unknown.
     """
     adjustment = CHOSEN if chosen else REJECTED
+    times = Counter(keyword.lower() for keyword in keywords)
     with connection.cursor() as cursor:
-        wanted = [word.lower() for word in keywords if len(word) <= LONGEST_KEYWORD]
-        cursor.execute(_FEEDBACK, [tool_name, wanted, adjustment])
+        cursor.execute(_FEEDBACK, [list(times), list(times.values()), tool_name, adjustment])
     return adjustment

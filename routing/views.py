@@ -1,4 +1,5 @@
 import math
+import re
 
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
@@ -13,6 +14,9 @@ from routing.serializers import FeedbackInput
 from routing.services import give_feedback
 
 DEFAULT_MIN_SCORE = 0.5
+_NUMBER = re.compile(
+    r"\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)(e[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE
+)
 
 
 class NoKeywords(DomainError):
@@ -52,11 +56,9 @@ async def suggest(request: HttpRequest) -> HttpResponse:
 
 
 def _min_score(text: str | None) -> float:
-    """The number in this text, or the default where there is none. Contract: rest R22."""
-    try:
-        score = float(text or "")
-    except ValueError:
-        return DEFAULT_MIN_SCORE
+    """The number that this text begins with, or the default. Contract: rest R22."""
+    found = _NUMBER.match(text or "")
+    score = float(found[0]) if found else math.inf
     return score if math.isfinite(score) else DEFAULT_MIN_SCORE
 
 

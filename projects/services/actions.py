@@ -1,7 +1,7 @@
 """Action tracking: the hottest write of all. Contract: rest 5.6."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -46,12 +46,17 @@ class NewAction:
     created_at: datetime = field(default_factory=_now)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RecordedAction:
-    """is_new: false when an action of this id was there already; it is then left as it was."""
+    """The stored action. is_new: false when one of this id was there; it stays as it was."""
 
-    action: NewAction
-    keywords: Sequence[str]
+    id: uuid.UUID
+    tool_name: str
+    tool_type: str
+    exit_code: int
+    duration_ms: int | None
+    created_at: datetime
+    keywords_extracted: int
     is_new: bool
 
 
@@ -77,18 +82,20 @@ def record_actions(actions: list[NewAction]) -> list[RecordedAction]:
     Publishes action.created for each new one. Raises SubtaskNotFound.
     """
     _check_subtasks(actions)
-    unseen = _insert(actions)
-    recorded = []
-    for action in actions:
-        # Of two with one id in a batch, the first is new.
-        is_new = action.id in unseen
-        unseen.discard(action.id)
-        recorded.append(RecordedAction(action, extract_keywords(action.input or ""), is_new))
-    new = [done for done in recorded if done.is_new]
-    learn(_use(done) for done in new)
-    actions_recorded.send(Action, actions=[done.action for done in new])
-    publish_all([_announcement(done.action) for done in new])
-    return recorded
+    firsts = {action.id: action for action in reversed(actions)}
+    unseen = _insert(firsts.values())
+    # One that was there may be deleted by now; it is then reported as it was sent.
+    stored: dict[uuid.UUID, NewAction | Action] = {**firsts, **_stored(firsts.keys() - unseen)}
+    keywords = {id_: extract_keywords(action.input or "") for id_, action in stored.items()}
+    new = [each for each in actions if each is firsts[each.id] and each.id in unseen]
+    learn([_use(action, keywords[action.id]) for action in new])
+    actions_recorded.send(Action, actions=new)
+    publish_all([_announcement(action) for action in new])
+    fresh = {id(action) for action in new}
+    return [
+        _recorded(stored[each.id], len(keywords[each.id]), is_new=id(each) in fresh)
+        for each in actions
+    ]
 
 
 recorder: Batcher[NewAction, RecordedAction] = Batcher(record_actions)
@@ -114,22 +121,25 @@ def delete_actions_of_session(session_id: str) -> int:
     return deleted
 
 
+_HOLD = "SELECT id FROM projects_subtask WHERE id = ANY(%s) FOR KEY SHARE"
+
+
 def _check_subtasks(actions: Sequence[NewAction]) -> None:
+    """Hold the subtasks until the commit, so that none is deleted meanwhile."""
     wanted = {action.subtask_id for action in actions if action.subtask_id is not None}
     if not wanted:
         return
+    # Only a subtask that is being deleted is locked against this. Waiting for it while holding
+    # others could deadlock, so then it is missing, and the batcher tries action by action.
+    hold = _HOLD if len(wanted) == 1 else _HOLD + " SKIP LOCKED"
     with connection.cursor() as cursor:
-        # Held until the commit, so that none is deleted meanwhile.
-        cursor.execute(
-            "SELECT id FROM projects_subtask WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE",
-            [sorted(wanted)],
-        )
+        cursor.execute(hold, [list(wanted)])
         missing = wanted - {row[0] for row in cursor.fetchall()}
     if missing:
         raise SubtaskNotFound(f"Subtask not found: {min(missing)}")
 
 
-def _insert(actions: Sequence[NewAction]) -> set[uuid.UUID]:
+def _insert(actions: Collection[NewAction]) -> set[uuid.UUID]:
     """The ids that were not there before."""
     rows = wire.dump([_columns(action) for action in actions]).decode()
     with connection.cursor() as cursor:
@@ -154,10 +164,26 @@ def _columns(action: NewAction) -> dict[str, object]:
     }
 
 
-def _use(done: RecordedAction) -> ToolUse:
-    action = done.action
+def _stored(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Action]:
+    return Action.objects.defer("output").in_bulk(ids) if ids else {}
+
+
+def _use(action: NewAction, keywords: Sequence[str]) -> ToolUse:
     succeeded = action.exit_code == 0
-    return ToolUse(action.tool_name, action.tool_type, done.keywords, succeeded, action.created_at)
+    return ToolUse(action.tool_name, action.tool_type, keywords, succeeded, action.created_at)
+
+
+def _recorded(action: NewAction | Action, keywords: int, *, is_new: bool) -> RecordedAction:
+    return RecordedAction(
+        id=action.id,
+        tool_name=action.tool_name,
+        tool_type=action.tool_type,
+        exit_code=action.exit_code,
+        duration_ms=action.duration_ms,
+        created_at=action.created_at,
+        keywords_extracted=keywords,
+        is_new=is_new,
+    )
 
 
 def _announcement(action: NewAction) -> tuple[ActionCreated, list[str]]:

@@ -35,7 +35,8 @@ def create_request(
     )
     set_status(request, status)
     try:
-        request.save(force_insert=True)
+        with transaction.atomic():
+            request.save(force_insert=True)
     except IntegrityError:
         raise ProjectNotFound(f"Project not found: {project_id}") from None
     return request

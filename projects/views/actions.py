@@ -61,15 +61,14 @@ def new_action(body: ActionBody) -> NewAction:
 
 
 def present(recorded: RecordedAction) -> dict[str, Any]:
-    action = recorded.action
     return {
-        "id": action.id,
-        "tool_name": action.tool_name,
-        "tool_type": action.tool_type,
-        "exit_code": action.exit_code,
-        "duration_ms": action.duration_ms,
-        "created_at": action.created_at,
-        "keywords_extracted": len(recorded.keywords),
+        "id": recorded.id,
+        "tool_name": recorded.tool_name,
+        "tool_type": recorded.tool_type,
+        "exit_code": recorded.exit_code,
+        "duration_ms": recorded.duration_ms,
+        "created_at": recorded.created_at,
+        "keywords_extracted": recorded.keywords_extracted,
     }
 
 
