@@ -20,6 +20,17 @@ class Event:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 
+def event_types() -> set[str]:
+    """Every type in this catalogue."""
+    found, classes = set(), [Event]
+    while classes:
+        one = classes.pop()
+        classes += one.__subclasses__()
+        if "type" in vars(one) and one.__module__ == __name__:
+            found.add(one.type)
+    return found
+
+
 # --- the work tree ----------------------------------------------------------------------------
 
 

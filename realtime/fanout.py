@@ -5,31 +5,40 @@ position in that tail: there is no queue per client, and catching up is the same
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 from typing import Any, Protocol
 
 import psycopg
-from channels.layers import get_channel_layer
-from django.conf import settings
 from django.db import connections
 
 from realtime import hints
+from realtime.hints import LayerHints
 from realtime.log import Entry, Tail
 
 logger = logging.getLogger("dcm.realtime")
 
 BATCH = 500
+CHARACTERS_AT_ONCE = 2**20
 LOOK_SECONDS = 1.0
 LOOK_SECONDS_WITHOUT_HINTS = 0.1
+FIRST_RETRY_SECONDS = 0.2
 LONGEST_RETRY_SECONDS = 2.0
-HINT_GROUP = "dcm.hints"
+LONGEST_READ_SECONDS = 10.0
 RESYNC = 4010
 
+# The head comes along, so that a new epoch is seen before any event that it numbered.
 _READ = """
-SELECT seq, channels, type, data::text, created_at
-FROM realtime_loggedevent WHERE seq > %s ORDER BY seq LIMIT %s
+SELECT head.epoch, head.seq, e.seq, e.channels, e.type, e.data::text, e.created_at
+FROM realtime_eventhead AS head
+LEFT JOIN LATERAL (
+    SELECT * FROM realtime_loggedevent WHERE seq > %s ORDER BY seq LIMIT %s
+) AS e ON true
+WHERE head.id = 1 ORDER BY e.seq
 """
+
+Link = psycopg.AsyncConnection[Any]
 
 
 class Subscriber(Protocol):
@@ -38,7 +47,7 @@ class Subscriber(Protocol):
     def wake(self, seq: int) -> None:
         """An event with this number is for one of your channels."""
 
-    def end(self, code: int) -> None:
+    def end(self, code: int, reason: str = "") -> None:
         """Close with this code."""
 
 
@@ -49,153 +58,210 @@ class Hub:
         self.tail = Tail()
         self.position = 0
         self.epoch = ""
+        self.following = False  # whether the database answers
         self.channels: dict[str, set[Subscriber]] = {}
         self._task: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._woken = asyncio.Event()
         self._ready = asyncio.Event()
+        self._moved = asyncio.Event()
+        self._woken = asyncio.Event()
         self._untold = False
-        self._hints_work = True
+        self._hints_arrive = True
+        self._layer_hints: LayerHints | None = None
 
     async def start(self) -> None:
         """Begin to read, from the head of the log; a second call only waits until that is so."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="hub")
+        if self._task is None:
             loop = asyncio.get_running_loop()
-            hints.on_hint(lambda: loop.call_soon_threadsafe(self._hear, True))
-            if settings.CHANNEL_LAYERS["default"]["BACKEND"] != hints.IN_PROCESS_LAYER:
-                self._tasks.add(asyncio.create_task(self._hear_other_processes()))
+            if LayerHints.are_possible():
+                self._layer_hints = LayerHints(self._hear_hint)
+                self._layer_hints.start()
+            hints.on_hint(lambda: loop.call_soon_threadsafe(self._hear_commit))
+            self._task = asyncio.create_task(self._follow_for_ever(), name="hub")
         await self._ready.wait()
 
     async def stop(self) -> None:
         hints.on_hint(None)
-        ending = [task for task in (self._task, *self._tasks) if task is not None]
-        self._task = None
-        self._tasks.clear()
+        if self._layer_hints is not None:
+            await self._layer_hints.stop()
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        self._task = self._layer_hints = None
         self._ready.clear()
-        for task in ending:
-            task.cancel()
-        await asyncio.gather(*ending, return_exceptions=True)
 
     def subscribe(self, subscriber: Subscriber, channel: str) -> None:
         self.channels.setdefault(channel, set()).add(subscriber)
 
     def unsubscribe(self, subscriber: Subscriber, channel: str) -> None:
-        mine = self.channels.get(channel)
-        if mine is not None:
-            mine.discard(subscriber)
-            if not mine:
+        group = self.channels.get(channel)
+        if group is not None:
+            group.discard(subscriber)
+            if not group:
                 del self.channels[channel]
 
-    def _hear(self, own: bool) -> None:
-        self._untold = self._untold or own
+    async def reach(self, seq: int) -> None:
+        """Return when the event of this number, which is committed, has been read."""
+        while self.position < seq:
+            await self._moved.wait()
+
+    # --- hints ------------------------------------------------------------------------------
+
+    def _hear_commit(self) -> None:
+        """This process has added to the log."""
+        self._untold = True
         self._woken.set()
 
-    async def _run(self) -> None:
-        """Follow the log for ever, also over losses of the database."""
-        wait = 0.2
+    def _hear_hint(self) -> None:
+        """Some process has, perhaps this one."""
+        self._hints_arrive = True
+        self._woken.set()
+
+    def _hear_notification(self, notification: psycopg.Notify) -> None:
+        self._hints_arrive = True
+        if notification.pid != self._own_pid:  # of ours we know
+            self._woken.set()
+
+    async def _tell_other_processes(self, link: Link) -> None:
+        """One hint for all commits since the last."""
+        if not self._untold:
+            return
+        self._untold = False
+        if self._layer_hints is not None:
+            self._layer_hints.tell()
+        else:
+            await link.execute(f"NOTIFY {hints.NOTIFY_CHANNEL}")
+
+    # --- reading ----------------------------------------------------------------------------
+
+    async def _follow_for_ever(self) -> None:
+        """Over losses of the database too: sockets stay open and catch up afterwards."""
+        wait = FIRST_RETRY_SECONDS
         while True:
             try:
-                link = await psycopg.AsyncConnection.connect(_address(), autocommit=True)
-                async with link:
-                    wait = 0.2
-                    # First listen, then read: nothing can slip in between.
-                    await link.execute(f"LISTEN {hints.NOTIFY_CHANNEL}")
-                    await self._find_head(link)
-                    while True:
-                        await self._read(link)
-                        await self._tell_other_processes(link)
-                        await self._wait(link)
-            except (psycopg.Error, OSError) as error:
+                async with await Link.connect(_address(), autocommit=True) as link:
+                    wait = FIRST_RETRY_SECONDS
+                    await self._follow(link)
+            except Exception as error:  # noqa: BLE001  without the hub nobody hears anything
                 logger.warning("the event log cannot be read: %s", error)
-                await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311  not a secret
-                wait = min(2 * wait, LONGEST_RETRY_SECONDS)
+            self.following = False
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311  not a secret
+            wait = min(2 * wait, LONGEST_RETRY_SECONDS)
 
-    async def _find_head(self, link: "psycopg.AsyncConnection[Any]") -> None:
-        row = await (
-            await link.execute("SELECT epoch, seq FROM realtime_eventhead WHERE id = 1")
-        ).fetchone()
-        assert row is not None
-        epoch, seq = row
-        if epoch != self.epoch:
-            was, self.epoch, self.position = self.epoch, epoch, seq
-            self.tail.clear()
-            if was:
-                self._end_all(RESYNC)
-        self._ready.set()
-
-    async def _read(self, link: "psycopg.AsyncConnection[Any]") -> None:
-        self._woken.clear()
+    async def _follow(self, link: Link) -> None:
+        self._own_pid = link.info.backend_pid
+        link.add_notify_handler(self._hear_notification)
+        # First listen, then read: nothing can slip in between.
+        await link.execute(f"LISTEN {hints.NOTIFY_CHANNEL}")
+        hinted = True
         while True:
+            async with asyncio.timeout(LONGEST_READ_SECONDS):
+                found = await self._read(link)
+                await self._tell_other_processes(link)
+            if found and not hinted:
+                self._hints_arrive = False
+            self.following = True
+            self._ready.set()
+            hinted = await self._wait(link)
+
+    async def _read(self, link: Link) -> bool:
+        """Read to the end of the log; whether there was anything."""
+        found = False
+        while True:
+            self._woken.clear()
             cursor = await link.execute(_READ, [self.position, BATCH], prepare=True)
             rows = await cursor.fetchall()
-            for seq, channels, event, data, at in rows:
-                if seq != self.position + 1:
-                    logger.warning("events %d to %d were pruned unread", self.position + 1, seq - 1)
-                self.tail.append(Entry(self.epoch, seq, channels, event, data, at))
-                self.position = seq
-                self._wake_subscribers(channels, seq)
+            if not rows:
+                raise RuntimeError("the head of the event log is missing: run migrations")
+            epoch, head, first = rows[0][:3]
+            if epoch != self.epoch or head < self.position:
+                self._begin(epoch, head)
+                continue
+            if first is None:
+                return found
+            found = True
+            if first != self.position + 1:
+                await self._step_over(link, first)
+            await self._take([row[2:] for row in rows])
             if len(rows) < BATCH:
-                return
+                return found
+
+    def _begin(self, epoch: str, head: int) -> None:
+        """Earlier numbers mean nothing, or not the same: stand at the head."""
+        was, self.epoch, self.position = self.epoch, epoch, head
+        self.tail.clear()
+        if was:
+            logger.warning("the event log has begun anew: epoch %s, %d events", epoch, head)
+            self._resync()
+
+    async def _step_over(self, link: Link, first: int) -> None:
+        """Events between our position and `first` are not there. No client may miss that."""
+        cursor = await link.execute(
+            "SELECT EXISTS (SELECT FROM realtime_loggedevent WHERE seq <= %s)", [self.position]
+        )
+        row = await cursor.fetchone()
+        # What is pruned is always the beginning of the log, so anything older is proof of a loss.
+        if row is not None and row[0]:
+            logger.error("events %d to %d are missing from the log", self.position + 1, first - 1)
+        else:
+            logger.warning("events %d to %d were pruned unread", self.position + 1, first - 1)
+        self.tail.clear()
+        self.position = first - 1
+        self._resync()
+
+    async def _take(self, rows: list[tuple[Any, ...]]) -> None:
+        characters = 0
+        for seq, channels, event, data, at in rows:
+            entry = Entry(self.epoch, seq, channels, event, data, at)
+            self.tail.append(entry)
+            self.position = seq
+            self._wake_subscribers(channels, seq)
+            characters += entry.size
+            if characters > CHARACTERS_AT_ONCE:
+                characters = 0
+                await asyncio.sleep(0)  # let sockets send these before the tail is full
+        self._moved.set()
+        self._moved = asyncio.Event()
 
     def _wake_subscribers(self, channels: list[str], seq: int) -> None:
         for channel in channels:
             for subscriber in self.channels.get(channel, ()):
                 subscriber.wake(seq)
 
-    async def _wait(self, link: "psycopg.AsyncConnection[Any]") -> None:
-        """Until a hint comes, of this process or another, or it is time to look all the same."""
+    def _resync(self) -> None:
+        """Close all sockets: what they have heard does not connect to what comes."""
+        for subscriber in {one for group in self.channels.values() for one in group}:
+            subscriber.end(RESYNC, "Resync required")
+
+    async def _wait(self, link: Link) -> bool:
+        """Until a hint comes, then true, or until it is time to look all the same."""
         loop = asyncio.get_running_loop()
-        # Anything that arrives is a notification, or the end of the connection.
-        loop.add_reader(link.fileno(), self._woken.set)
-        seconds = LOOK_SECONDS if self._hints_work else LOOK_SECONDS_WITHOUT_HINTS
+        loop.add_reader(link.fileno(), self._take_notifications, link.pgconn)
         try:
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
+            async with asyncio.timeout(
+                LOOK_SECONDS if self._hints_arrive else LOOK_SECONDS_WITHOUT_HINTS
+            ):
+                return await self._woken.wait()
         except TimeoutError:
-            pass
+            return False
         finally:
             loop.remove_reader(link.fileno())
 
-    async def _tell_other_processes(self, link: "psycopg.AsyncConnection[Any]") -> None:
-        """One hint for all commits since the last."""
-        if not self._untold:
-            return
-        self._untold = False
-        if not self._tasks:
-            await link.execute(f"NOTIFY {hints.NOTIFY_CHANNEL}")
-            return
+    def _take_notifications(self, server: psycopg.pq.abc.PGconn) -> None:
+        """Between statements nobody else reads from the connection."""
         try:
-            layer: Any = get_channel_layer()
-            async with asyncio.timeout(1):
-                await layer.group_send(HINT_GROUP, {"type": "hint"})
-            self._hints_work = True
-        except Exception as error:  # noqa: BLE001  whatever Redis says, the log goes on
-            self._lose_hints(error)
-
-    async def _hear_other_processes(self) -> None:
-        """Listen on the channel layer for hints of other processes and machines."""
-        layer: Any = get_channel_layer()
-        while True:
-            try:
-                name = await layer.new_channel()
-                await layer.group_add(HINT_GROUP, name)
-                while True:
-                    await layer.receive(name)
-                    self._hints_work = True
-                    self._hear(False)
-            except Exception as error:  # noqa: BLE001  as above
-                self._lose_hints(error)
-                await asyncio.sleep(1)
-
-    def _lose_hints(self, error: Exception) -> None:
-        if self._hints_work:
-            logger.warning("hints are lost, looking every 100 ms: %s", error)
-        self._hints_work = False
-
-    def _end_all(self, code: int) -> None:
-        for subscriber in {one for group in self.channels.values() for one in group}:
-            subscriber.end(code)
+            server.consume_input()
+        except psycopg.OperationalError:
+            self._woken.set()  # it broke: the next statement says so
+            return
+        while notification := server.notifies():
+            self._hear_notification(
+                psycopg.Notify(
+                    notification.relname.decode(),
+                    notification.extra.decode(),
+                    notification.be_pid,
+                )
+            )
 
 
 def _address() -> str:
@@ -209,6 +275,10 @@ def _address() -> str:
         port=server["PORT"],
         connect_timeout=2,
         application_name="dcm-hub",
+        # A server that vanished without a word is noticed within 12 seconds.
+        keepalives_idle=6,
+        keepalives_interval=2,
+        keepalives_count=3,
     )
 
 

@@ -1,6 +1,7 @@
 """The one way into the event log."""
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from django.db import connection, transaction
 
@@ -14,7 +15,16 @@ INSERT INTO realtime_loggedevent (seq, channels, type, data, publisher, created_
 SELECT head.seq - %(count)s + e.n, e.channels, e.type, e.data, e.publisher, clock_timestamp()
 FROM head, jsonb_to_recordset(%(events)s::jsonb)
   AS e(n int, channels text[], type text, data jsonb, publisher text)
+RETURNING (SELECT head.seq FROM head)
 """
+
+
+class Addressed(NamedTuple):
+    """An event, its channels, and the agent that says it ("": the server)."""
+
+    event: Event
+    to: Collection[str]
+    publisher: str = ""
 
 
 def publish(event: Event, *, to: Collection[str], publisher: str = "") -> None:
@@ -28,10 +38,14 @@ def publish(event: Event, *, to: Collection[str], publisher: str = "") -> None:
 
 def publish_all(events: Sequence[tuple[Event, Collection[str]]], *, publisher: str = "") -> None:
     """The same for several events, in this order, at the price of one."""
+    if events:
+        append([Addressed(event, to, publisher) for event, to in events])
+
+
+def append(events: Sequence[Addressed]) -> list[int]:
+    """The same for events of several publishers; the number in the log of each."""
     if not connection.in_atomic_block:
         raise RuntimeError("publish() belongs in the transaction that makes the change")
-    if not events:
-        return
     rows = [
         {
             "n": n,
@@ -40,10 +54,12 @@ def publish_all(events: Sequence[tuple[Event, Collection[str]]], *, publisher: s
             "data": event.data(),
             "publisher": publisher,
         }
-        for n, (event, channels) in enumerate(events, start=1)
+        for n, (event, channels, publisher) in enumerate(events, start=1)
     ]
     with connection.cursor() as cursor:
         cursor.execute(_APPEND, {"count": len(rows), "events": wire.dump(rows).decode()})
+        (last,) = cursor.fetchone()
     # robust: the change is committed, so a lost hint must not fail the request.
     # It costs a second at most: the hub also looks by itself.
     transaction.on_commit(hints.send_hint, robust=True)
+    return [*range(last - len(rows) + 1, last + 1)]

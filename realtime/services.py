@@ -1,14 +1,16 @@
-"""What sockets themselves announce."""
+"""What is announced at the wish of a socket, or of another program by way of the database."""
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
 
+from dcm.lib import wire
+from dcm.lib.batcher import Batcher
 from realtime.channel_names import GLOBAL
 from realtime.events import AgentConnected, AgentDisconnected, Event
-from realtime.publish import publish
+from realtime.frames import Refused
+from realtime.publish import Addressed, append
 from realtime.tokens import Identity
 
 CLIENT_EVENTS = frozenset(
@@ -22,6 +24,11 @@ CLIENT_EVENTS = frozenset(
     ]
 )
 """What clients may publish: every name that the README of the original lists. Contract: W12."""
+
+
+class InvalidData(Refused):
+    message = f"Invalid data. {wire.UNSTORABLE}"
+    code = "INVALID_DATA"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,19 +47,38 @@ class ClientEvent(Event):
 
 
 @transaction.atomic
-def publish_for_client(*, channel: str, event: str, data: Any, agent_id: str) -> None:
-    """Say it on this channel. agent_id: who does, "" when unknown."""
+def announce(said: list[Addressed]) -> list[int]:
+    """Publish these; the number of each in the log. Raises InvalidData."""
+    for event, _, _ in said:
+        if not wire.is_storable(event.data()):
+            raise InvalidData
+    return append(said)
+
+
+announcer: Batcher[Addressed, int] = Batcher(announce)
+"""For the event loop: what many sockets say at once costs one transaction."""
+
+
+async def publish_for_client(*, channel: str, event: str, data: Any, agent_id: str = "") -> int:
+    """Say it on this channel; its number in the log. agent_id: who does, "" when unknown.
+
+    Raises InvalidData, Overloaded.
+    """
     said = ClientEvent(name=event, payload=data)
-    publish(said, to=[channel], publisher=agent_id)
+    return await announcer.submit(Addressed(said, [channel], agent_id))
 
 
-@transaction.atomic
-def announce_connected(identity: Identity, client_id: str) -> None:
+async def announce_connected(identity: Identity, client_id: str) -> None:
     """Publishes agent.connected."""
-    publish(AgentConnected(client_id=client_id, **dataclasses.asdict(identity)), to=[GLOBAL])
+    event = AgentConnected(
+        agent_id=identity.agent_id, client_id=client_id, session_id=identity.session_id
+    )
+    await announcer.submit(Addressed(event, [GLOBAL]))
 
 
-@transaction.atomic
-def announce_disconnected(identity: Identity, client_id: str) -> None:
+async def announce_disconnected(identity: Identity, client_id: str) -> None:
     """Publishes agent.disconnected."""
-    publish(AgentDisconnected(client_id=client_id, **dataclasses.asdict(identity)), to=[GLOBAL])
+    event = AgentDisconnected(
+        agent_id=identity.agent_id, client_id=client_id, session_id=identity.session_id
+    )
+    await announcer.submit(Addressed(event, [GLOBAL]))
