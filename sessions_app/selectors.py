@@ -1,9 +1,11 @@
-"""Reads over many sessions. Contract: rest 5.9."""
+"""Reads that are more than rows. Contract: rest 5.9, context-briefs 9."""
 
 from typing import Any
 
 from django.db.models import Avg, Count, F, Max, Min, Q, Sum
+from django.db.models.fields.json import KT
 
+from projects.models import Request
 from sessions_app.models import Session
 
 MOST_PROJECTS = 10
@@ -37,3 +39,22 @@ def sessions_by_project() -> list[dict[str, Any]]:
         .order_by("-session_count", "project_path")
     )
     return [dict(row) for row in rows[:MOST_PROJECTS]]
+
+
+def compaction_of(session_id: str) -> dict[str, Any]:
+    """Whether the session is known and was compacted, and how it was the last time."""
+    requests = Request.objects.filter(session_id=session_id)
+    marked = requests.filter(metadata__has_key="compacted_at")
+    newest = marked.order_by(KT("metadata__compacted_at").desc()).first()
+    if (
+        newest is None
+        and not requests.exists()
+        and not Session.objects.filter(id=session_id).exists()
+    ):
+        return {"exists": False, "compacted": False, "is_compacted": False}
+    marker = {} if newest is None else newest.metadata
+    facts = {name: marker.get(name) for name in _MARKER}
+    return {"exists": True, "compacted": bool(marker), "is_compacted": bool(marker), **facts}
+
+
+_MARKER = ("compacted_at", "compact_summary", "compact_agent")

@@ -1,4 +1,4 @@
-"""What comes in and goes out. Contract: rest 5.9."""
+"""What comes in and goes out. Contract: rest 5.9, context-briefs 1.2, 8."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from dcm.lib.api import Input, Integer, Moment, Output, Text, Uuid
+from dcm.lib.api import Boolean, Input, Integer, Moment, Output, Text, Uuid
 from sessions_app.models import Session
 
 
@@ -65,3 +65,44 @@ class SessionOutput(Output[Session]):
             "total_success",
             "total_errors",
         ]
+
+
+class Clamped(Counter):
+    """The same, moved into its range. Contract: context-briefs C01."""
+
+    def __init__(self, *, floor: int, ceiling: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.floor = floor
+        self.ceiling = ceiling
+
+    def to_internal_value(self, data: Any) -> int:
+        return min(max(super().to_internal_value(data), self.floor), self.ceiling)
+
+
+class Flag(Boolean):
+    """A boolean, or the text of one. Contract: context-briefs C01."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if data in ("true", "false"):
+            return bool(data == "true")
+        return super().to_internal_value(data)
+
+
+class GenerateInput(Input):
+    agent_id = Text()
+    session_id = Text()
+    agent_type = Text(required=False, allow_blank=True)
+    max_tokens = Clamped(required=False, floor=100, ceiling=8000)
+    include_history = Flag(required=False)
+    history_limit = Clamped(required=False, floor=1, ceiling=50)
+    include_messages = Flag(required=False)
+    include_blocking = Flag(required=False)
+    project_id = Uuid(required=False)
+
+
+class RestoreInput(Input):
+    session_id = Text()
+    agent_id = Text()
+    agent_type = Text(required=False, allow_blank=True)
+    compact_summary = Text(required=False, allow_blank=True)
+    max_tokens = Integer(required=False, least=100, most=8000)

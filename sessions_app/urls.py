@@ -1,8 +1,16 @@
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from sessions_app.views import context
 from sessions_app.views.sessions import Sessions
 
 router = SimpleRouter(trailing_slash=False)
 router.register("sessions", Sessions, basename="session")
 
-urlpatterns = router.urls
+urlpatterns = [
+    path("context/generate", context.Generate.as_view()),
+    path("context/<path:agent_id>", context.context),
+    path("compact/restore", context.Restore.as_view()),
+    path("compact/status/<path:session_id>", context.CompactStatus.as_view()),
+    *router.urls,
+]

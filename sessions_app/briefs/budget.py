@@ -2,7 +2,8 @@
 
 CHARACTERS_PER_TOKEN = 4
 RESERVE = 50
-NOTICE = "\n---\n*Shortened to fit; ask for more with max_tokens.*"
+# The blank line keeps the rule from making the line above it a heading.
+NOTICE = "\n\n---\n*Shortened to fit; ask for more with max_tokens.*"
 
 
 def estimate_tokens(text: str) -> int:

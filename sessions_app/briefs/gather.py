@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, IntegerField, Q, QuerySet, Value, When
 
 from messaging.models import CONTEXT_GENERATED, Block, Message
 from projects.models import Action, Project, Request, Subtask
@@ -56,7 +56,9 @@ class Material:
         if self.request is not None:
             found.append(_source("session", self.request.id, 0.8, f"Session {session_id}"))
         if (project := self.project) is not None:
-            found.append(_source("project", project.id, 0.7, f"Project {project.name or project.path}"))
+            found.append(
+                _source("project", project.id, 0.7, f"Project {project.name or project.path}")
+            )
         return found
 
 
@@ -78,10 +80,11 @@ def gather(wanted: Wanted) -> Material:
 def resolve_session(agent_id: str) -> str | None:
     """The session of the newest unfinished request that has open work for this agent."""
     open_work = Subtask.objects.of_agent(agent_id).filter(
-        task__request=OuterRef("id"), status__in=["running", "pending", "paused"]
+        status__in=["running", "pending", "paused"]
     )
-    requests = Request.objects.filter(Exists(open_work)).exclude(status=Request.Status.COMPLETED)
-    return requests.order_by("-created_at").values_list("session_id", flat=True).first()
+    unfinished = open_work.exclude(task__request__status=Request.Status.COMPLETED)
+    sessions = unfinished.order_by("-task__request__created_at", "task__request_id")
+    return sessions.values_list("task__request__session_id", flat=True).first()
 
 
 def _tasks(wanted: Wanted) -> list[Subtask]:
@@ -92,7 +95,7 @@ def _tasks(wanted: Wanted) -> list[Subtask]:
     here = Q(task__request__session_id=wanted.session_id)
     rows = (
         Subtask.objects.select_related("task")
-        .filter(_own(wanted, prefix=""), status__in=_OPEN)
+        .filter(_own(wanted), status__in=_OPEN)
         .annotate(place=_first(here), rank=rank)
         .order_by("place", "rank", "created_at", "id")
     )
@@ -103,31 +106,34 @@ _OPEN = ["running", "blocked", "paused", "pending"]
 
 
 def _history(wanted: Wanted) -> list[Action]:
-    """Newest first: of the agent's own subtasks here, else of the session, else of its own elsewhere.
+    """Newest first: of its own subtasks here, else of the session, else of its own elsewhere.
 
-    Hooks record what a session's main agent does without any subtask.
+    Hooks record what a session's main agent does without any subtask. To such an agent, which has
+    none of its own, all work of the session is its own.
     """
-    own = _own(wanted, prefix="subtask__")
-    own_here = own & Q(subtask__task__request__session_id=wanted.session_id)
-    of_session = Q(session_id=wanted.session_id, subtask__isnull=True)
-    rows = (
-        Action.objects.filter(own | of_session)
-        .annotate(place=_first(own_here, of_session))
-        .order_by("place", "-created_at", "id")
-        .defer("input", "output")
-    )
-    return _best(rows[: wanted.history_limit])
+    own = Subtask.objects.filter(_own(wanted))
+    own_here = own.filter(task__request__session_id=wanted.session_id)
+    of_session = Action.objects.filter(session_id=wanted.session_id)
+    # One after another: each walks an index of its own, and the first mostly has something.
+    for rows in (
+        Action.objects.filter(subtask__in=own_here),
+        of_session.filter(Q(subtask__isnull=True) | ~Exists(own_here)),
+        Action.objects.filter(subtask__in=own),
+    ):
+        newest = rows.order_by("-created_at", "id").defer("input", "output")
+        if found := list(newest[: wanted.history_limit]):
+            return found
+    return []
 
 
-def _own(wanted: Wanted, *, prefix: str) -> Q:
+def _own(wanted: Wanted) -> Q:
     """Work of this agent: by its id, its type as id, or, here, of its type and nobody's yet."""
-    mine = Q(**{f"{prefix}agent_id": wanted.agent_id}) | Q(**{f"{prefix}agent_type": wanted.agent_id})
-    unclaimed = {
-        f"{prefix}agent_type": wanted.agent_type,
-        f"{prefix}agent_id__isnull": True,
-        f"{prefix}task__request__session_id": wanted.session_id,
-    }
-    return mine | Q(**unclaimed)
+    unclaimed = Q(
+        agent_type=wanted.agent_type,
+        agent_id__isnull=True,
+        task__request__session_id=wanted.session_id,
+    )
+    return Q(agent_id=wanted.agent_id) | Q(agent_type=wanted.agent_id) | unclaimed
 
 
 def _first(*conditions: Q) -> Case:

@@ -1,7 +1,7 @@
 """From rows to Markdown: the words are in templates/briefs. Contract: context-briefs 5.
 
-What was recorded is data. It is shown in one line each, so that it can forge neither a heading nor a
-template tag.
+What was recorded is data. It is shown in one line each, so that it can forge neither a heading
+nor a template tag.
 """
 
 import json
@@ -139,7 +139,9 @@ def _elapsed(now: datetime, since: datetime | None) -> str:
 def _message(message: Message) -> dict[str, Any]:
     said = message.content
     # A text is stored as {"message": text}.
-    plain = said["message"] if set(said) == {"message"} and isinstance(said["message"], str) else None
+    plain = (
+        said["message"] if set(said) == {"message"} and isinstance(said["message"], str) else None
+    )
     text = plain if plain is not None else json.dumps(said, ensure_ascii=False)
     return {
         "sender": one_line(message.from_agent or "system"),

@@ -18,6 +18,7 @@ from channels.exceptions import StopConsumer
 from dcm.lib.errors import DatabaseUnavailable, DomainError, is_unavailable
 from dcm.lib.threads import in_thread
 from realtime.channel_names import session_channel
+from realtime.cursor import Cursor
 from realtime.fanout import hub
 from sessions_app.trpc import frames
 from sessions_app.trpc.access import header_token, identify, url_parameters
@@ -70,9 +71,7 @@ class CoordinatorConsumer(AsyncConsumer):
         self._heard_at = time.monotonic()
         self._working = False
         self._turn = asyncio.Lock()
-        self._position = 0
-        self._target = 0
-        self._wanted = asyncio.Event()
+        self._cursor = Cursor()
         self._parameters: dict[str, str] = {}
         self._awaits_parameters = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -298,18 +297,14 @@ class CoordinatorConsumer(AsyncConsumer):
 
     def wake(self, seq: int) -> None:
         """An event with this number is for our session."""
-        if self._position >= self._target:
-            self._position = seq - 1  # what came in between was for others
-        self._target = seq
-        self._wanted.set()
+        self._cursor.wake(seq)
 
     async def _send_events(self) -> None:
         """Send what lies between our position and the last event that is for us."""
         try:
             while True:
-                await self._wanted.wait()
-                self._wanted.clear()
-                while self._position < self._target:
+                await self._cursor.until_behind()
+                while self._cursor.is_behind:
                     for happening in await self._next_happenings():
                         await self._tell_all(happening)
         except OSError:
@@ -323,14 +318,15 @@ class CoordinatorConsumer(AsyncConsumer):
         """What the next number stands for, or, if we fell out of the tail, the next ones."""
         assert self._caller is not None
         channel = session_channel(self._caller.session_id)
-        entry = hub.tail.get(self._position + 1)
+        cursor = self._cursor
+        entry = hub.tail.get(cursor.position + 1)
         if entry is not None:
-            self._position += 1
+            cursor.position += 1
             happening = happening_of(entry) if channel in entry.channels else None
             return [happening] if happening else []
-        upto = self._target
-        missed = await in_thread(read_happenings, channel, after=self._position, upto=upto)
-        self._position = missed[-1].seq if len(missed) == REPLAY_BATCH else upto
+        upto = cursor.target
+        missed = await in_thread(read_happenings, channel, after=cursor.position, upto=upto)
+        cursor.position = missed[-1].seq if len(missed) == REPLAY_BATCH else upto
         return missed
 
     async def _tell_all(self, happening: Happening) -> None:
