@@ -1,13 +1,8 @@
 """The coordinator over REST. Its tRPC side is in tests/trpc."""
 
 import asyncio
-from datetime import timedelta
 
-from django.utils import timezone
-
-from sessions_app.models import CoordinatedAgent
-from sessions_app.services.coordinator import GRACE, leave_absent_agents
-from tests.conftest import Api, Listen
+from tests.conftest import Api
 
 ROOM = "/api/sessions/run-1"
 

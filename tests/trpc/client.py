@@ -63,10 +63,13 @@ class RawClient:
         return (await self.call("mutation", path, given))["result"]["data"]
 
     async def subscribe(self, request_id: Any, path: str, given: Any = ...) -> None:
-        """Returns once it has started."""
+        """Returns once it has started; frames for others meanwhile are kept."""
         await self.send(request(request_id, "subscription", path, given))
-        started = await self.frame()
-        assert started == {"id": request_id, "result": {"type": "started"}}, started
+        while True:
+            frame: Frame = json.loads(await self.text())
+            if frame == {"id": request_id, "result": {"type": "started"}}:
+                return
+            self._kept.append(frame)
 
     async def barrier(self) -> list[Frame]:
         """All frames that came before the answer to a PING."""

@@ -1,0 +1,119 @@
+"""`manage.py serve` as a process of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+import psutil
+
+ROOT = Path(__file__).parents[2]
+PORTS = ("PORT", "DASHBOARD_PORT", "WS_PORT", "COORDINATOR_PORT")
+
+
+def free_ports() -> dict[str, str]:
+    """A free port for each variable."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS]
+    numbers = [str(opened.getsockname()[1]) for opened in sockets]
+    for opened in sockets:
+        opened.close()
+    return dict(zip(PORTS, numbers, strict=True))
+
+
+def environment(home: Path, **variables: str) -> dict[str, str]:
+    """What the process sees: nothing of ours but these."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return inherited | {"DCM_HOME": str(home), "LANG": "C.UTF-8"} | free_ports() | variables
+
+
+def manage(home: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=environment(home, **variables),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+class Serving:
+    """A server that said it is running. Killed in the end, with all that it started."""
+
+    def __init__(self, home: Path, *arguments: str, **variables: str) -> None:
+        self.home = home
+        self.environment = environment(home, **variables)
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "serve", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.banner = ""
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port('PORT')}", timeout=10)
+
+    def __enter__(self) -> Self:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.banner += line
+            if "Ctrl-C" in line:
+                return self
+        self.process.stdout.close()
+        raise AssertionError(f"exit {self.process.wait()}: {self.banner}")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.http.close()
+        self.stop(signal.SIGTERM)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def port(self, variable: str) -> int:
+        return int(self.environment[variable])
+
+    def stop(self, number: signal.Signals) -> int:
+        """Exit code after this signal."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(20)
+
+    def rest_of_output(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.read()
+
+    def workers(self) -> list[psutil.Process]:
+        children = psutil.Process(self.process.pid).children()
+        return [child for child in children if "spawn_main" in " ".join(_command(child))]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    """What it was started with; nothing once it has ended."""
+    try:
+        return process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []
+
+
+def postgres_of(home: Path) -> list[psutil.Process]:
+    """The processes of the embedded PostgreSQL under `home`, the first one first."""
+    found = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if str(home) in " ".join(process.info["cmdline"] or [])
+        and "postgres" in (process.info["cmdline"] or [""])[0]
+    ]
+    return [*found, *(child for process in found for child in process.children())]

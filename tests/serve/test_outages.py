@@ -1,0 +1,74 @@
+"""What is answered while PostgreSQL hangs, has died, or comes back."""
+
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from dcm.health import FRESH_SECONDS
+from tests.serve.serving import Serving, postgres_of
+
+
+@pytest.fixture
+def hanging(home: Path) -> Iterator[Serving]:
+    """A server whose PostgreSQL stands still."""
+    with Serving(home) as serving:
+        serving.http.get("/health")
+        family = postgres_of(home)
+        for process in family:
+            process.suspend()
+        time.sleep(2 * FRESH_SECONDS)  # so long the last answer counts
+        yield serving
+        for process in family:
+            process.resume()
+
+
+def test_health_says_within_two_seconds_that_the_database_hangs(hanging: Serving) -> None:
+    def ask() -> tuple[httpx.Response, float]:
+        began = time.monotonic()
+        response = httpx.get(f"{hanging.http.base_url}/health", timeout=10)
+        return response, time.monotonic() - began
+
+    with ThreadPoolExecutor(8) as threads:
+        replies = [future.result() for future in [threads.submit(ask) for _ in range(8)]]
+
+    for response, seconds in replies:
+        assert response.status_code == 503
+        assert response.json()["status"] == "unhealthy"
+        assert response.json()["database"]["healthy"] is False
+        assert response.json()["database"]["error"]
+        assert seconds < 2
+
+
+def test_livez_does_not_mind_a_database_that_hangs(hanging: Serving) -> None:
+    assert hanging.http.get("/livez").json() == {"status": "alive"}
+
+
+def test_a_hanging_database_does_not_keep_it_from_ending(hanging: Serving) -> None:
+    began = time.monotonic()
+
+    code = hanging.stop(signal.SIGTERM)
+
+    assert code == 0
+    assert time.monotonic() - began < 10
+
+
+def test_a_database_that_died_is_started_again(home: Path) -> None:
+    with Serving(home) as serving:
+        serving.http.get("/health")
+        first, *_ = postgres_of(home)
+        first.kill()
+        first.wait(5)
+
+        replies = [serving.http.get("/health")]
+        deadline = time.monotonic() + 20
+        while replies[-1].status_code != 200 and time.monotonic() < deadline:
+            replies.append(serving.http.get("/health"))
+
+        assert replies[-1].status_code == 200
+        assert {reply.status_code for reply in replies} <= {200, 503}
+        assert serving.http.post("/api/projects", json={"path": "/srv"}).status_code == 201

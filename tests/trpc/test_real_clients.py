@@ -1,0 +1,208 @@
+"""The published tRPC client, in both generations that are in the field, against real servers."""
+
+import contextlib
+import json
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.db import connections
+
+from tests.conftest import Server
+from tests.serve.serving import Serving, free_ports
+from tests.trpc.client import AGENT, RawClient, share
+from tests.trpc.real_clients import GENERATIONS, RealClient
+
+JOIN = {"name": "api-side", "role": "source", "repoPath": "/srv/api"}
+
+OpenReal = Callable[..., Awaitable[RealClient]]
+
+
+@pytest.fixture(params=GENERATIONS)
+def generation(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+async def real(generation: str, server: Server, session: str) -> AsyncIterator[OpenReal]:
+    """`await real()`: a client in the test's session, of the suite's server or of `url`."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def open_client(url: str = server.trpc_url, **options: Any) -> RealClient:
+            address = f"{url}/?session={session}"
+            return await stack.enter_async_context(RealClient.open(generation, address, **options))
+
+        yield open_client
+
+
+def another_server(home: Path, **variables: str) -> Serving:
+    """A server process of its own on the suite's database."""
+    at = connections["default"].settings_dict
+    host, user, password = (quote(at[name], safe="") for name in ("HOST", "USER", "PASSWORD"))
+    url = f"postgresql://{user}:{password}@/{at['NAME']}?host={host}&port={at['PORT']}"
+    return Serving(home, DATABASE_URL=url, **variables)
+
+
+def url_of(serving: Serving) -> str:
+    return f"ws://127.0.0.1:{serving.port('COORDINATOR_PORT')}"
+
+
+async def test_every_procedure_answers_what_the_client_expects(
+    real: OpenReal, session: str
+) -> None:
+    first, second = await real(), await real()
+
+    joined = await first.mutate("session.join", JOIN)
+    agent_id = joined["agent"]["id"]
+    entry = await first.mutate("context.share", {**share("flow", "PKCE"), "agentId": agent_id})
+    asked = await first.mutate("questions.ask", {"question": "Port?", "agentId": agent_id})
+    pending = await second.query("questions.listPending")
+    reply = {"questionId": asked["id"], "answer": "8443", "agentId": AGENT}
+    answered = await second.mutate("questions.answer", reply)
+    decision = await second.mutate("decisions.log", {"decision": "Drop v1", "agentId": AGENT})
+
+    assert joined["sessionId"] == session
+    assert await second.query("session.list") == [joined["agent"]]
+    assert await second.query("context.get", {"key": "flow"}) == entry
+    assert await second.query("context.get", {"key": "none"}) is None
+    assert await second.query("context.list", {"tags": []}) == [entry]
+    assert pending == [asked]
+    assert (answered["status"], answered["answer"]) == ("answered", "8443")
+    assert await first.query("decisions.list") == [decision]
+    assert await first.mutate("session.leave", {"agentId": agent_id}) == {"success": True}
+
+
+async def test_every_subscription_tells_bare_objects(real: OpenReal) -> None:
+    reader, writer = await real(), await real()
+    agents = await reader.subscribe("session.onAgentChange")
+    entries = await reader.subscribe("context.onContextChange")
+    questions = await reader.subscribe("questions.onQuestion")
+    decisions = await reader.subscribe("decisions.onDecision")
+
+    agent = (await writer.mutate("session.join", JOIN))["agent"]
+    entry = await writer.mutate("context.share", share("flow", "PKCE"))
+    question = await writer.mutate("questions.ask", {"question": "?", "agentId": AGENT})
+    decision = await writer.mutate("decisions.log", {"decision": "!", "agentId": AGENT})
+
+    assert await reader.next_data(agents) == []
+    assert await reader.next_data(agents) == [agent]
+    assert await reader.next_data(entries) == entry
+    assert await reader.next_data(questions) == question
+    assert await reader.next_data(decisions) == decision
+
+
+async def test_a_stopped_subscription_hears_nothing_more(real: OpenReal) -> None:
+    reader, writer = await real(), await real()
+    subscription = await reader.subscribe("context.onContextChange")
+
+    reader.stop(subscription)
+    await reader.query("session.list")
+    await writer.mutate("context.share", share("flow", "PKCE"))
+    await reader.query("session.list")
+
+    assert reader.pending(subscription) == 0
+
+
+async def test_errors_reach_the_caller_with_message_and_code(real: OpenReal) -> None:
+    client = await real()
+    unknown = {"questionId": AGENT, "answer": "a", "agentId": AGENT}
+
+    invalid = await client.failure("mutation", "context.share", {"key": ""})
+    missing = await client.failure("mutation", "questions.answer", unknown)
+    nowhere = await client.failure("query", "no.such")
+
+    assert [issue["path"] for issue in json.loads(invalid["message"])] == [
+        ["key"],
+        ["value"],
+        ["agentId"],
+    ]
+    assert missing["message"] == f"Question not found: {AGENT}"
+    assert missing["data"]["code"] == "INTERNAL_SERVER_ERROR"
+    assert nowhere["data"] == {"code": "NOT_FOUND", "httpStatus": 404, "path": "no.such"}
+
+
+async def test_connection_parameters_are_understood(
+    server: Server, generation: str, session: str
+) -> None:
+    opening = RealClient.open(generation, server.trpc_url, {"session": session})
+    async with opening as client:
+        joined = await client.mutate("session.join", JOIN)
+
+    assert joined["sessionId"] == session
+
+
+async def test_a_megabyte_passes_both_ways(real: OpenReal) -> None:
+    client = await real()
+    value = "é" * 2**20
+
+    await client.mutate("context.share", share("large", value))
+
+    assert (await client.query("context.get", {"key": "large"}))["value"] == value
+
+
+async def test_two_server_processes_are_one_coordinator(real: OpenReal, tmp_path: Path) -> None:
+    with another_server(tmp_path) as other:
+        here, there = await real(), await real(url_of(other))
+        subscription = await there.subscribe("context.onContextChange")
+
+        entry = await here.mutate("context.share", share("flow", "PKCE"))
+
+        assert await there.next_data(subscription) == entry
+        assert await there.query("context.list") == [entry]
+
+
+async def test_a_restart_loses_nothing(real: OpenReal, tmp_path: Path) -> None:
+    ports = free_ports()
+    writer = await real()
+    with another_server(tmp_path, **ports) as serving:
+        reader = await real(url_of(serving))
+        entries = await reader.subscribe("context.onContextChange")
+        agents = await reader.subscribe("session.onAgentChange")
+        joined = await reader.mutate("session.join", JOIN)
+        before = await writer.mutate("context.share", share("flow", "1"))
+        assert await reader.next_data(entries) == before
+        assert await reader.next_data(agents) == []
+        assert await reader.next_data(agents) == [joined["agent"]]
+
+        assert serving.stop(signal.SIGTERM) == 0
+
+    meanwhile = [await writer.mutate("context.share", share("flow", str(n))) for n in (2, 3)]
+    with another_server(tmp_path, **ports):
+        after = await writer.mutate("context.share", share("flow", "4"))
+
+        assert [await reader.next_data(entries) for _ in range(3)] == [*meanwhile, after]
+        assert await reader.next_data(agents) == [joined["agent"]]
+        assert await reader.query("session.list") == [joined["agent"]]
+        assert (await reader.mutate("session.join", JOIN))["sessionId"] == joined["sessionId"]
+        assert reader.pending(entries) == 0
+
+
+async def test_a_server_that_is_killed_loses_nothing(real: OpenReal, tmp_path: Path) -> None:
+    ports = free_ports()
+    writer = await real()
+    with another_server(tmp_path, **ports) as serving:
+        reader = await real(url_of(serving))
+        entries = await reader.subscribe("context.onContextChange")
+        first = await writer.mutate("context.share", share("flow", "1"))
+        assert await reader.next_data(entries) == first
+
+        serving.stop(signal.SIGKILL)
+
+    second = await writer.mutate("context.share", share("flow", "2"))
+    with another_server(tmp_path, **ports):
+        assert await reader.next_data(entries) == second
+
+
+async def test_a_server_says_goodbye_before_it_stops(tmp_path: Path, server: Server) -> None:
+    with another_server(tmp_path) as serving:
+        async with RawClient.open(url_of(serving)) as client:
+            await client.query("session.list")
+
+            serving.stop(signal.SIGTERM)
+
+            assert await client.frame() == {"id": None, "method": "reconnect"}
+            await client.socket.wait_closed()
+            assert client.socket.close_code == 1012

@@ -1,0 +1,244 @@
+"""What a subscription is told, in which order, and where it resumes."""
+
+import asyncio
+from typing import Any
+
+from tests.conftest import Api
+from tests.trpc.client import AGENT, Frame, RawClient, request, share
+from tests.trpc.conftest import OpenClient
+
+JOIN = {"name": "api-side", "role": "source", "repoPath": "/srv/api"}
+
+
+async def next_data(client: RawClient) -> Any:
+    return (await client.frame())["result"]["data"]
+
+
+async def resume(client: RawClient, path: str, last_event_id: Any) -> None:
+    await client.subscribe("resumed", path, {"lastEventId": last_event_id})
+
+
+async def test_an_agent_list_begins_with_a_snapshot_and_follows_each_change(
+    trpc: OpenClient,
+) -> None:
+    watcher, client = await trpc(), await trpc()
+
+    await watcher.subscribe(1, "session.onAgentChange")
+    empty = await next_data(watcher)
+    first = (await client.mutate("session.join", JOIN))["agent"]
+    second = (await client.mutate("session.join", JOIN))["agent"]
+    await client.mutate("session.leave", {"agentId": first["id"]})
+    await client.mutate("session.leave", {"agentId": first["id"]})
+    third = (await client.mutate("session.join", JOIN))["agent"]
+
+    assert empty == []
+    assert await next_data(watcher) == [first]
+    assert await next_data(watcher) == [first, second]
+    assert await next_data(watcher) == [second]
+    assert await next_data(watcher) == [second, third]
+    await watcher.subscribe(2, "session.onAgentChange")
+    assert await next_data(watcher) == [second, third]
+
+
+async def test_shares_after_the_start_are_told_and_none_before(trpc: OpenClient) -> None:
+    client = await trpc()
+    await client.mutate("context.share", share("early", "1"))
+
+    await client.subscribe(1, "context.onContextChange")
+    shared = await client.mutate("context.share", share("late", "2"))
+    again = await client.mutate("context.share", share("late", "2"))
+
+    assert await next_data(client) == shared
+    assert await next_data(client) == again
+
+
+async def test_a_share_right_before_the_start_is_not_told(trpc: OpenClient) -> None:
+    client = await trpc()
+
+    for number in range(20):
+        await client.mutate("context.share", share("k", str(number)))
+        await client.subscribe(number, "context.onContextChange")
+        await client.send({"id": number, "method": "subscription.stop"})
+        assert await client.barrier() == [{"id": number, "result": {"type": "stopped"}}]
+
+
+async def test_questions_are_told_to_everybody_when_asked_and_when_answered(
+    trpc: OpenClient,
+) -> None:
+    client = await trpc()
+    await client.subscribe(1, "questions.onQuestion")
+
+    asked = await client.mutate("questions.ask", {"question": "?", "agentId": AGENT, "to": AGENT})
+    reply = {"questionId": asked["id"], "answer": "yes", "agentId": AGENT}
+    answered = await client.mutate("questions.answer", reply)
+
+    assert await next_data(client) == asked
+    assert await next_data(client) == answered
+
+
+async def test_decisions_are_told_on_a_subscription_of_their_own_only(trpc: OpenClient) -> None:
+    client = await trpc()
+    await client.subscribe(1, "questions.onQuestion")
+    await client.subscribe(2, "decisions.onDecision")
+
+    logged = await client.mutate("decisions.log", {"decision": "Drop v1", "agentId": AGENT})
+
+    told = await client.frame()
+    assert (told["id"], told["result"]["data"]) == (2, logged)
+    assert await client.barrier() == []
+
+
+async def test_event_ids_are_texts_that_grow(trpc: OpenClient) -> None:
+    client = await trpc()
+    await client.subscribe(1, "session.onAgentChange")
+    await client.subscribe(2, "context.onContextChange")
+
+    await client.mutate("session.join", JOIN)
+    await client.mutate("context.share", share("k", "v"))
+
+    ids = [(await client.frame())["result"]["id"] for _ in range(3)]
+    assert all(isinstance(each, str) for each in ids)
+    assert sorted(ids, key=int) == ids
+    assert len(set(ids)) == 3
+
+
+async def test_who_comes_back_gets_what_it_missed_as_it_was(trpc: OpenClient) -> None:
+    writer = await trpc()
+    reader = await trpc()
+    await reader.subscribe(1, "context.onContextChange")
+    shared = [await writer.mutate("context.share", share("k", str(n))) for n in range(3)]
+    seen = (await reader.frame())["result"]["id"]
+
+    returned = await trpc()
+    await resume(returned, "context.onContextChange", seen)
+    fourth = await writer.mutate("context.share", share("k", "3"))
+
+    assert [await next_data(returned) for _ in range(3)] == [*shared[1:], fourth]
+
+
+async def test_a_long_absence_is_made_up_for_completely(trpc: OpenClient) -> None:
+    client = await trpc()
+    await client.subscribe(1, "context.onContextChange")
+    await client.mutate("context.share", share("first", ""))
+    seen = (await client.frame())["result"]["id"]
+    await client.send({"id": 1, "method": "subscription.stop"})
+    keys = [f"key-{number}" for number in range(170)]
+    for key in keys:
+        await client.send(request(key, "mutation", "context.share", share(key, "")))
+    await client.barrier()
+
+    await resume(client, "context.onContextChange", int(seen))
+
+    assert [(await next_data(client))["key"] for _ in keys] == keys
+
+
+async def test_a_last_event_id_that_makes_no_sense_is_as_good_as_none(trpc: OpenClient) -> None:
+    client = await trpc()
+    await client.mutate("context.share", share("k", "v"))
+
+    senseless: list[Any] = ["", "abc", "-1", "9" * 18, "9" * 30, "1.5", 1.5, None, [], True]
+
+    for number, odd in enumerate(senseless):
+        given = {"lastEventId": odd}
+        await client.subscribe(number, "context.onContextChange", given)
+
+    assert await client.barrier() == []
+
+
+async def test_other_sessions_are_not_replayed(trpc: OpenClient) -> None:
+    here, there = await trpc(), await trpc("?session=another")
+    await there.mutate("context.share", share("k", "theirs"))
+
+    await resume(here, "context.onContextChange", "0")
+    await here.mutate("context.share", share("k", "ours"))
+
+    assert (await next_data(here))["value"] == "ours"
+
+
+async def test_one_socket_may_hold_a_thousand_subscriptions(trpc: OpenClient) -> None:
+    client = await trpc()
+    batch = [request(n, "subscription", "context.onContextChange") for n in range(1000)]
+    await client.send(batch)
+    started = await client.barrier()
+
+    shared = await client.mutate("context.share", share("k", "v"))
+
+    assert [frame["id"] for frame in started] == list(range(1000))
+    told = [await client.frame() for _ in range(1000)]
+    assert {frame["id"] for frame in told} == set(range(1000))
+    assert all(frame["result"]["data"] == shared for frame in told)
+
+
+async def test_all_sockets_hear_all_events_in_one_order(trpc: OpenClient) -> None:
+    readers = [await trpc() for _ in range(5)]
+    writers = [await trpc() for _ in range(5)]
+    for reader in readers:
+        await reader.subscribe(1, "context.onContextChange")
+
+    async def write(number: int, writer: RawClient) -> None:
+        for n in range(10):
+            await writer.mutate("context.share", share(f"{number}-{n}", ""))
+
+    await asyncio.gather(*(write(number, writer) for number, writer in enumerate(writers)))
+
+    heard = [[(await next_data(reader))["key"] for _ in range(50)] for reader in readers]
+    assert all(keys == heard[0] for keys in heard)
+    assert len(set(heard[0])) == 50
+    listed = [entry["key"] for entry in await readers[0].query("context.list")]
+    assert listed == heard[0]
+
+
+async def test_a_snapshot_and_the_lists_after_it_leave_no_gap(trpc: OpenClient) -> None:
+    client = await trpc()
+
+    async def watch() -> list[Any]:
+        watcher = await trpc()
+        await watcher.subscribe(1, "session.onAgentChange")
+        lists = [await next_data(watcher)]
+        while len(lists[-1]) < 30:
+            lists.append(await next_data(watcher))
+        return lists
+
+    watching = [asyncio.create_task(watch()) for _ in range(5)]
+    for _ in range(30):
+        await client.mutate("session.join", JOIN)
+
+    agents = await client.query("session.list")
+    for lists in [await task for task in watching]:
+        begin = len(lists[0])
+        assert lists == [agents[:n] for n in range(begin, 31)]
+
+
+async def test_nothing_follows_stopped_until_the_id_is_used_again(trpc: OpenClient) -> None:
+    reader, writer = await trpc(), await trpc()
+    stop = {"id": 1, "method": "subscription.stop"}
+
+    async def write() -> None:
+        for number in range(30):
+            await writer.mutate("context.share", share("k", str(number)))
+
+    async def come_and_go() -> list[Frame]:
+        for _ in range(30):
+            await reader.send([request(1, "subscription", "context.onContextChange"), stop])
+        return await reader.barrier()
+
+    _, frames = await asyncio.gather(write(), come_and_go())
+
+    running = False
+    for frame in frames:
+        kind = frame["result"]["type"]
+        assert running is (kind != "started")
+        running = kind != "stopped"
+    assert sum(frame["result"]["type"] == "stopped" for frame in frames) == 30
+
+
+async def test_what_rest_shares_reaches_trpc_subscribers(
+    trpc: OpenClient, api: Api, session: str
+) -> None:
+    client = await trpc()
+    await client.subscribe(1, "context.onContextChange")
+
+    body = {"value": "v", "agent_id": "backend"}
+    await api.put(f"/api/sessions/{session}/context/k", json=body)
+
+    assert (await next_data(client))["createdBy"] == "backend"
