@@ -88,6 +88,7 @@ class EmbeddedPostgres:
 
     def start(self) -> None:
         """Ready for connections when it returns. Raises EmbeddedPostgresError."""
+        self._process = None  # one that has died since is no reason not to start
         self._prepare_folders()
         if not (self._data / "PG_VERSION").exists():
             self._create_cluster()
