@@ -50,15 +50,26 @@ class Session(models.Model):
 class ToolStart(models.Model):
     """When a tool call began: kept until it ends, so that its duration is known.
 
-    The table is unlogged: a crash of the database empties it, which costs durations and no more.
+    A call that starts a subagent also says what that is to do, which the subagent's own events do
+    not. The table is unlogged: a crash of the database empties it, which costs no more than that.
     """
 
     tool_use_id = models.TextField(primary_key=True)  # minted by the host
     session_id = models.TextField()
     started_at = models.DateTimeField(default=timezone.now)
+    agent_type = models.TextField(null=True)  # of the subagent that it starts
+    description = models.TextField(null=True)  # null once a subagent has taken it
 
     class Meta:
-        indexes = [models.Index("started_at", name="tool_start_age")]
+        indexes = [
+            models.Index("started_at", name="tool_start_age"),
+            models.Index(
+                "session_id",
+                "started_at",
+                name="tool_start_subagent",
+                condition=Q(description__isnull=False),
+            ),
+        ]
 
 
 class AgentContext(models.Model):

@@ -24,9 +24,11 @@ def create_request(
     prompt_type: str | None = None,
     status: str = Request.Status.ACTIVE,
     metadata: dict[str, Any] | None = None,
+    id: uuid.UUID | None = None,  # noqa: A002
 ) -> Request:
-    """What the user asked. Raises ProjectNotFound."""
+    """What the user asked. id: one that was not there before. Raises ProjectNotFound."""
     request = Request(
+        id=id or uuid.uuid4(),
         project_id=project_id,
         session_id=session_id,
         prompt=prompt,

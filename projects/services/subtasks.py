@@ -52,8 +52,9 @@ def create_subtask(
     status: str = Subtask.Status.PENDING,
     blocked_by: Collection[uuid.UUID] = (),
     context_snapshot: dict[str, Any] | None = None,
+    id: uuid.UUID | None = None,  # noqa: A002
 ) -> Subtask:
-    """One agent's share of a wave.
+    """One agent's share of a wave. id: one that was not there before.
 
     Publishes subtask.created. Raises TaskNotFound, UnknownBlockers.
     """
@@ -67,6 +68,7 @@ def create_subtask(
     if task is None:
         raise TaskNotFound(f"Task not found: {task_id}")
     subtask = Subtask(
+        id=id or uuid.uuid4(),
         task=task,
         description=description,
         agent_type=agent_type,

@@ -61,8 +61,8 @@ def create_session(
 
 
 @transaction.atomic
-def find_or_create_session(*, session_id: str, project_id: uuid.UUID) -> Session:
-    """The session of this id, begun now when it is new; one that had ended goes on.
+def find_or_create_session(*, session_id: str, project_id: uuid.UUID | None) -> Session:
+    """The session of this id, begun now when it is new; one without a project gets this one.
 
     Publishes session.created for a new one.
     """
@@ -71,9 +71,18 @@ def find_or_create_session(*, session_id: str, project_id: uuid.UUID) -> Session
     )
     if is_new:
         _announce(session, SessionCreated)
-    elif session.ended_at is not None:
-        session.ended_at = None
-        session.save(update_fields=["ended_at"])
+    elif session.project_id is None and project_id is not None:
+        session.project_id = project_id
+        session.save(update_fields=["project_id"])
+    return session
+
+
+@transaction.atomic
+def resume_session(session_id: str) -> Session:
+    """A session that had ended goes on. Raises SessionNotFound."""
+    session = _locked(session_id)
+    session.ended_at = None
+    session.save(update_fields=["ended_at"])
     return session
 
 

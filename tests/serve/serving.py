@@ -1,10 +1,14 @@
 """`manage.py serve` as a process of its own."""
 
+import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -42,6 +46,20 @@ def manage(home: Path, *arguments: str, **variables: str) -> "subprocess.Complet
         timeout=60,
         check=False,
     )
+
+
+@contextlib.contextmanager
+def temporary_home() -> Iterator[Path]:
+    """A folder for DCM_HOME. In the end a PostgreSQL that is left there is killed."""
+    # Not pytest's own: as root PostgreSQL runs as another user, who may not enter those.
+    folder = Path(tempfile.mkdtemp(prefix="dcm-serve-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        for process in postgres_of(folder):
+            process.kill()
+        shutil.rmtree(folder)
 
 
 class Serving:

@@ -1,0 +1,348 @@
+"""What an agent host tells by its hooks, as rows of ours. Contract: integrations 1.
+
+Whatever an event needs is made when it is not there: hosts start before the server does, and are
+restarted in the middle. Ids are derived from the host's own, so an event that comes twice changes
+nothing the second time.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from projects.models import Request, Subtask, Task
+from projects.services.actions import NewAction
+from projects.services.projects import upsert_project
+from projects.services.requests import create_request, update_request
+from projects.services.subtasks import create_subtask, update_subtask
+from projects.services.tasks import create_task, update_task
+from projects.tool_types import AGENT_TOOLS, classify, guess_prompt_type
+from sessions_app.briefs import generate_brief
+from sessions_app.hook_events import HookEvent, as_label, as_text, cut
+from sessions_app.models import Session, ToolStart
+from sessions_app.services.compact import mark_compacted
+from sessions_app.services.sessions import (
+    find_or_create_session,
+    resume_session,
+    update_session,
+)
+
+logger = logging.getLogger("dcm.hooks")
+
+MOST_BRIEF_TOKENS = 2400  # hosts take 10,000 characters
+MAIN_AGENT_TYPE = "developer"
+STARTUP_PROMPT = "(begun before its first prompt was recorded)"
+_NAMESPACE = uuid.UUID("6d8a5f0e-6d0c-4a8e-9b8e-0b4f4a1f6c55")
+
+Reply = dict[str, Any]
+
+
+@transaction.atomic
+def take_event(event: HookEvent) -> Reply:
+    """Record the event; what the host reads in answer, {} for no opinion.
+
+    Tool calls that ended go by finished_call(). Publishes what the rows it changes publish.
+    """
+    if event.name == "SessionStart":
+        return _start_session(event)
+    take = _HANDLERS.get(event.name)
+    if take is None:
+        logger.debug("ignored: %s of session %s", event.name, event.session_id)
+    else:
+        take(event)
+    return {}
+
+
+@transaction.atomic
+def finished_call(event: HookEvent) -> NewAction | None:
+    """The tool call to record; None when the event names no tool."""
+    tool_name = event.label("tool_name")
+    if tool_name is None:
+        return None
+    session = _session(event)
+    tool_use_id = event.label("tool_use_id")
+    tool_input = event.object("tool_input")
+    tool = classify(tool_name, tool_input)
+    subtask = _subtask_of_subagent(event, session)
+    return NewAction(
+        id=_id_of(event, "action", tool_use_id) if tool_use_id else uuid.uuid4(),
+        tool_name=tool.name,
+        tool_type=tool.type,
+        input=as_text(tool_input) if tool_input else None,
+        output=event.output,
+        file_paths=event.file_paths,
+        exit_code=event.exit_code,
+        duration_ms=_duration_ms(event, tool_use_id),
+        subtask_id=subtask.id if subtask else None,
+        session_id=event.session_id,
+        project_path=event.cwd,
+    )
+
+
+# --- sessions and requests --------------------------------------------------------------------
+
+
+def _start_session(event: HookEvent) -> Reply:
+    _session(event)
+    if event.text("source") not in {"resume", "compact", "fork"}:
+        return {}
+    brief = generate_brief(
+        agent_id=_agent_id(event),
+        session_id=event.session_id,
+        agent_type=event.label("agent_type") or MAIN_AGENT_TYPE,
+        max_tokens=MOST_BRIEF_TOKENS,
+    )
+    name = event.fields["hook_event_name"]
+    return {"hookSpecificOutput": {"hookEventName": name, "additionalContext": brief.content}}
+
+
+def _begin_request(event: HookEvent) -> None:
+    session = _session(event, locked=True)
+    prompt, prompt_id = event.text("prompt"), event.label("prompt_id")
+    if prompt is None or session.project_id is None:
+        return
+    request_id = _id_of(event, "request", prompt_id) if prompt_id else uuid.uuid4()
+    if Request.objects.filter(id=request_id).exists():
+        return
+    _end_requests(event, Request.Status.COMPLETED)
+    create_request(
+        id=request_id,
+        project_id=session.project_id,
+        session_id=session.id,
+        prompt=cut(prompt),
+        prompt_type=guess_prompt_type(prompt),
+    )
+
+
+def _end_turn(event: HookEvent) -> None:
+    _session(event, locked=True)
+    failed = event.name == "StopFailure"
+    _end_requests(event, Request.Status.FAILED if failed else Request.Status.COMPLETED)
+
+
+def _end_session(event: HookEvent) -> None:
+    session = _session(event, locked=True)
+    _end_requests(event, Request.Status.COMPLETED)
+    if session.ended_at is None:
+        update_session(event.session_id, ended_at=timezone.now())
+
+
+def _note_compaction(event: HookEvent) -> None:
+    _session(event)
+    mark_compacted(
+        session_id=event.session_id,
+        agent_id=_agent_id(event),
+        summary=as_text(event.fields.get("compact_summary")),
+        at=timezone.now(),
+    )
+
+
+# --- tool calls -------------------------------------------------------------------------------
+
+
+def _note_start(event: HookEvent) -> None:
+    tool_use_id = event.label("tool_use_id")
+    if tool_use_id is None:
+        return
+    starts_subagent = event.label("tool_name") in AGENT_TOOLS
+    tool_input = event.object("tool_input") if starts_subagent else {}
+    start = ToolStart(
+        tool_use_id=tool_use_id,
+        session_id=event.session_id,
+        agent_type=as_label(tool_input.get("subagent_type")),
+        description=as_text(tool_input.get("description") or tool_input.get("prompt")),
+    )
+    ToolStart.objects.bulk_create([start], ignore_conflicts=True)
+
+
+def _duration_ms(event: HookEvent, tool_use_id: str | None) -> int | None:
+    """As the host measured it, else since its start was told."""
+    started_at = _take_start(tool_use_id) if tool_use_id else None
+    if event.duration_ms is not None or started_at is None:
+        return event.duration_ms
+    return max(0, round((timezone.now() - started_at).total_seconds() * 1000))
+
+
+def _take_start(tool_use_id: str) -> datetime | None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM sessions_app_toolstart WHERE tool_use_id = %s RETURNING started_at",
+            [tool_use_id],
+        )
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+# --- subagents and the host's own tasks -------------------------------------------------------
+
+
+def _start_subagent(event: HookEvent) -> None:
+    _subtask_of_subagent(event, _session(event, locked=True))
+
+
+def _stop_subagent(event: HookEvent) -> None:
+    subtask = _subtask_of_subagent(event, _session(event, locked=True))
+    if subtask is not None:
+        message = as_text(event.fields.get("last_assistant_message"))
+        _complete(subtask, {"message": message} if message else None)
+
+
+def _create_host_task(event: HookEvent) -> None:
+    _host_task(event)
+
+
+def _complete_host_task(event: HookEvent) -> None:
+    subtask = _host_task(event)
+    if subtask is not None:
+        _complete(subtask, None)
+
+
+def _host_task(event: HookEvent) -> Subtask | None:
+    task_id = event.label("task_id")
+    if task_id is None:
+        return None
+    description = event.text("task_subject") or event.text("task_description") or task_id
+    return _subtask(
+        _session(event),
+        subtask_id=_id_of(event, "task", task_id),
+        description=lambda: description,
+        agent_id=event.label("teammate_name"),
+        status=Subtask.Status.PENDING,
+    )
+
+
+def _subtask_of_subagent(event: HookEvent, session: Session) -> Subtask | None:
+    """The subtask of the subagent that the event is about; None when it is about the main one."""
+    agent_id = event.label("agent_id")
+    if agent_id is None:
+        return None
+    agent_type = event.label("agent_type")
+    return _subtask(
+        session,
+        subtask_id=_id_of(event, "subagent", agent_id),
+        description=lambda: _assignment(event, agent_type) or f"Subagent {agent_type or agent_id}",
+        agent_id=agent_id,
+        agent_type=agent_type,
+        status=Subtask.Status.RUNNING,
+    )
+
+
+def _subtask(
+    session: Session,
+    *,
+    subtask_id: uuid.UUID,
+    description: Callable[[], str],
+    **columns: Any,
+) -> Subtask | None:
+    """Found, or made in the wave that is under way; None in a session without a project."""
+    known = Subtask.objects.select_related("task").filter(id=subtask_id).first()
+    if known is not None:
+        return known
+    _hold(session)  # of two events that both miss it, one makes it
+    known = Subtask.objects.select_related("task").filter(id=subtask_id).first()
+    if known is not None or session.project_id is None:
+        return known
+    task = _current_wave(_current_request(session, session.project_id))
+    return create_subtask(id=subtask_id, task_id=task.id, description=description(), **columns)
+
+
+def _assignment(event: HookEvent, agent_type: str | None) -> str | None:
+    """What the oldest call that starts an agent of this type, and that none took yet, asks for."""
+    starts = ToolStart.objects.filter(session_id=event.session_id, description__isnull=False)
+    start = starts.filter(agent_type=agent_type).order_by("started_at").first()
+    if start is None:
+        return None
+    ToolStart.objects.filter(tool_use_id=start.tool_use_id).update(description=None)
+    return start.description
+
+
+def _current_request(session: Session, project_id: uuid.UUID) -> Request:
+    requests = Request.objects.filter(session_id=session.id)
+    newest = requests.order_by("-created_at", "id").first()
+    return newest or create_request(
+        project_id=project_id,
+        session_id=session.id,
+        prompt=STARTUP_PROMPT,
+        prompt_type=Request.PromptType.OTHER,
+    )
+
+
+def _current_wave(request: Request) -> Task:
+    """Agents at work side by side are one wave; who starts after all ended begins another."""
+    running = request.tasks.filter(status=Task.Status.RUNNING).order_by("wave_number").last()
+    return running or create_task(request_id=request.id, status=Task.Status.RUNNING)
+
+
+def _complete(subtask: Subtask, result: dict[str, Any] | None) -> None:
+    """And its wave, if this was the last open subtask of it."""
+    update_subtask(subtask.id, status=Subtask.Status.COMPLETED, result=result)
+    siblings = Subtask.objects.filter(task_id=subtask.task_id)
+    if not siblings.exclude(status__in=Subtask.TERMINAL).exists():
+        update_task(subtask.task_id, status=Task.Status.COMPLETED)
+
+
+def _end_requests(event: HookEvent, status: str) -> None:
+    requests = Request.objects.filter(session_id=event.session_id, status=Request.Status.ACTIVE)
+    for request_id in requests.order_by("id").values_list("id", flat=True):
+        update_request(request_id, status=status)
+
+
+# --- sessions ---------------------------------------------------------------------------------
+
+
+def _session(event: HookEvent, *, locked: bool = False) -> Session:
+    """The event's session, made when it is not there; one that had ended goes on when it begins.
+
+    locked: until the commit no other event of the session changes its work tree.
+    """
+    session = Session.objects.filter(id=event.session_id).first()
+    if session is None or (session.project_id is None and event.cwd):
+        project_id = _project_id(event.cwd) if event.cwd else None
+        session = find_or_create_session(session_id=event.session_id, project_id=project_id)
+    if session.ended_at is not None and event.name in _BEGINNINGS:
+        session = resume_session(session.id)
+    if locked:
+        _hold(session)
+    return session
+
+
+# Others may come late: hosts do not wait for their hooks.
+_BEGINNINGS = frozenset({"SessionStart", "UserPromptSubmit"})
+
+
+def _hold(session: Session) -> None:
+    list(Session.objects.select_for_update(no_key=True).filter(id=session.id))
+
+
+def _project_id(path: str) -> uuid.UUID:
+    return upsert_project(path=path, name=PurePosixPath(path).name or None).id
+
+
+def _agent_id(event: HookEvent) -> str:
+    """A session's main agent goes by the session's own id."""
+    return event.label("agent_id") or event.session_id
+
+
+def _id_of(event: HookEvent, kind: str, host_id: str) -> uuid.UUID:
+    """Always the same for what the host calls by this id in this session."""
+    return uuid.uuid5(_NAMESPACE, "\n".join((event.session_id, kind, host_id)))
+
+
+_HANDLERS: dict[str, Callable[[HookEvent], None]] = {
+    "UserPromptSubmit": _begin_request,
+    "PreToolUse": _note_start,
+    "SubagentStart": _start_subagent,
+    "SubagentStop": _stop_subagent,
+    "TaskCreated": _create_host_task,
+    "TaskCompleted": _complete_host_task,
+    "PreCompact": _note_compaction,
+    "PostCompact": _note_compaction,
+    "Stop": _end_turn,
+    "StopFailure": _end_turn,
+    "SessionEnd": _end_session,
+}
