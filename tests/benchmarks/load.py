@@ -1,0 +1,146 @@
+"""A load generator that costs little: one event loop, ready-made requests, keep-alive."""
+
+import argparse
+import asyncio
+import json
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import uvloop
+
+WORDS = [f"word{n:04d}" for n in range(5_000)]
+READY_MADE = 2_000
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one run reached. Latencies in milliseconds."""
+
+    connections: int
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+    failures: int
+
+
+def action(chance: random.Random) -> dict[str, Any]:
+    """A tool call with an input of some 200 characters and ten keywords."""
+    words = chance.sample(WORDS, 10)
+    return {
+        "tool_name": "Bash",
+        "tool_type": "builtin",
+        "input": f"{' '.join(words)} {'.' * 100}",
+        "exit_code": 0,
+        "duration_ms": chance.randrange(5_000),
+        "file_paths": [f"/srv/shop/{words[0]}.py"],
+        "session_id": "bench",
+    }
+
+
+def post(path: str, body: dict[str, Any]) -> bytes:
+    """The bytes of one request."""
+    content = json.dumps(body).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n"
+    )
+    return head.encode() + content
+
+
+class Connection(asyncio.Protocol):
+    """Sends the next request as soon as the last is answered."""
+
+    def __init__(self, next_request: Callable[[], bytes | None], latencies: list[float]) -> None:
+        self._next_request = next_request
+        self._latencies = latencies
+        self._received = b""
+        self._sent_at = 0.0
+        self.failures = 0
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, found, rest = self._received.partition(b"\r\n\r\n")
+        if not found:
+            return
+        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+        if len(rest) < length:
+            return
+        self._latencies.append(time.perf_counter() - self._sent_at)
+        self.failures += not head.startswith(b"HTTP/1.1 20")
+        self._received = rest[length:]
+        self._send()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.done.done():
+            self.failures += 1
+            self.done.set_result(None)
+
+    def _send(self) -> None:
+        request = self._next_request()
+        if request is None:
+            self.done.set_result(None)
+            self._transport.close()
+            return
+        self._sent_at = time.perf_counter()
+        self._transport.write(request)
+
+
+async def drive(port: int, *, connections: int, seconds: float) -> Load:
+    chance = random.Random(connections)
+    ready = [post("/api/actions", action(chance)) for _ in range(READY_MADE)]
+    ends_at = time.perf_counter() + seconds
+    latencies: list[float] = []
+
+    def next_request() -> bytes | None:
+        return ready[len(latencies) % READY_MADE] if time.perf_counter() < ends_at else None
+
+    loop = asyncio.get_running_loop()
+    began = time.perf_counter()
+    opened = [
+        await loop.create_connection(lambda: Connection(next_request, latencies), "127.0.0.1", port)
+        for _ in range(connections)
+    ]
+    await asyncio.gather(*(connection.done for _, connection in opened))
+    elapsed = time.perf_counter() - began
+    percentiles = statistics.quantiles(latencies, n=100)
+    return Load(
+        connections=connections,
+        per_second=len(latencies) / elapsed,
+        p50_ms=1000 * percentiles[49],
+        p99_ms=1000 * percentiles[98],
+        failures=sum(connection.failures for _, connection in opened),
+    )
+
+
+def run(port: int, *, connections: int, seconds: float) -> Load:
+    """In a process of its own, so that nothing but the load runs on its event loop."""
+    command = [sys.executable, "-m", "tests.benchmarks.load", str(port), str(connections)]
+    done = subprocess.run(
+        [*command, str(seconds)], capture_output=True, text=True, check=True, timeout=seconds + 60
+    )
+    return Load(**json.loads(done.stdout))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("port", type=int)
+    parser.add_argument("connections", type=int)
+    parser.add_argument("seconds", type=float)
+    asked = parser.parse_args()
+    found = uvloop.run(drive(asked.port, connections=asked.connections, seconds=asked.seconds))
+    sys.stdout.write(json.dumps(vars(found)))
+
+
+if __name__ == "__main__":
+    main()
