@@ -169,13 +169,21 @@ class Hub:
         found = False
         while True:
             self._woken.clear()
-            cursor = await link.execute(_READ, [self.position, BATCH], prepare=True)
+            heard = bool(self.channels)
+            limit = BATCH if heard else 0
+            cursor = await link.execute(_READ, [self.position, limit], prepare=True)
             rows = await cursor.fetchall()
             if not rows:
                 raise RuntimeError("the head of the event log is missing: run migrations")
             epoch, head, first = rows[0][:3]
             if epoch != self.epoch or head < self.position:
                 self._begin(epoch, head)
+                continue
+            if not heard:
+                if not self.channels:  # still nobody, so whoever comes now comes after the head
+                    moved: bool = head > self.position
+                    self._move(head)
+                    return moved
                 continue
             if first is None:
                 return found
@@ -220,6 +228,10 @@ class Hub:
             if characters > CHARACTERS_AT_ONCE:
                 characters = 0
                 await asyncio.sleep(0)  # let sockets send these before the tail is full
+        self._move(self.position)
+
+    def _move(self, position: int) -> None:
+        self.position = position
         self._moved.set()
         self._moved = asyncio.Event()
 

@@ -6,14 +6,15 @@ from typing import NamedTuple
 from django.db import connection, transaction
 
 from dcm.lib import wire
+from dcm.lib.statements import query
 from realtime import hints
 from realtime.events import Event
 
 _APPEND = """
-WITH head AS (UPDATE realtime_eventhead SET seq = seq + %(count)s WHERE id = 1 RETURNING seq)
+WITH head AS (UPDATE realtime_eventhead SET seq = seq + %s WHERE id = 1 RETURNING seq)
 INSERT INTO realtime_loggedevent (seq, channels, type, data, publisher, created_at)
-SELECT head.seq - %(count)s + e.n, e.channels, e.type, e.data, e.publisher, clock_timestamp()
-FROM head, jsonb_to_recordset(%(events)s::jsonb)
+SELECT head.seq - %s + e.n, e.channels, e.type, e.data, e.publisher, clock_timestamp()
+FROM head, json_to_recordset(%s::json)
   AS e(n int, channels text[], type text, data jsonb, publisher text)
 RETURNING (SELECT head.seq FROM head)
 """
@@ -56,9 +57,7 @@ def append(events: Sequence[Addressed]) -> list[int]:
         }
         for n, (event, channels, publisher) in enumerate(events, start=1)
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(_APPEND, {"count": len(rows), "events": wire.dump(rows).decode()})
-        (last,) = cursor.fetchone()
+    ((last,), *_) = query(_APPEND, len(rows), len(rows), wire.dump(rows).decode())
     # robust: the change is committed, so a lost hint must not fail the request.
     # It costs a second at most: the hub also looks by itself.
     transaction.on_commit(hints.send_hint, robust=True)

@@ -5,8 +5,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 from django.db import connection
+
+from dcm.lib import wire
+from dcm.lib.statements import execute
 
 LEAST, MOST = 0.1, 5.0
 SUCCESS, FAILURE = 0.1, -0.05
@@ -27,8 +31,9 @@ class ToolUse:
 _LEARN = """
 INSERT INTO routing_keywordtoolscore AS known
   (keyword, tool_name, tool_type, score, usage_count, success_count, last_used)
-SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::float8[], %s::int[], %s::int[],
-                     %s::timestamptz[])
+SELECT * FROM json_to_recordset(%s::json)
+  AS run(keyword text, tool_name text, tool_type text, score float8, usage_count int,
+         success_count int, last_used timestamptz)
 ON CONFLICT (keyword, tool_name) DO UPDATE SET
   tool_type = EXCLUDED.tool_type,
   score = least(5.0, greatest(0.1, known.score + 0.1 * EXCLUDED.success_count
@@ -52,9 +57,8 @@ def learn(uses: Iterable[ToolUse]) -> None:
             if number == len(rounds):
                 rounds.append([])
             rounds[number].append(run)
-    with connection.cursor() as cursor:
-        for runs in rounds:
-            cursor.execute(_LEARN, [list(column) for column in zip(*map(_row, runs), strict=True)])
+    for runs in rounds:
+        execute(_LEARN, wire.dump([_row(run) for run in runs]).decode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +83,19 @@ def _runs_by_pair(uses: Iterable[ToolUse]) -> Iterable[list[_Run]]:
         ]
 
 
-def _row(run: _Run) -> tuple[str, str, str, float, int, int, datetime]:
+def _row(run: _Run) -> dict[str, Any]:
     use = run.last
     # A pair that is new starts at 1.0 with its first use, whatever came of it.
     score = 1.0 + (run.count - 1) * (SUCCESS if use.success else FAILURE)
-    return (
-        run.keyword,
-        use.tool_name,
-        use.tool_type,
-        min(MOST, max(LEAST, score)),
-        run.count,
-        run.count if use.success else 0,
-        use.used_at,
-    )
+    return {
+        "keyword": run.keyword,
+        "tool_name": use.tool_name,
+        "tool_type": use.tool_type,
+        "score": min(MOST, max(LEAST, score)),
+        "usage_count": run.count,
+        "success_count": run.count if use.success else 0,
+        "last_used": use.used_at.isoformat(),
+    }
 
 
 # In the order in which learn() takes rows, whatever the database's own collation.

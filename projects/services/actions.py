@@ -5,11 +5,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from dcm.lib import wire
 from dcm.lib.batcher import Batcher
 from dcm.lib.errors import NotFound
+from dcm.lib.statements import pipelined, query
 from projects.models import Action
 from projects.services.subtasks import SubtaskNotFound
 from projects.signals import actions_recorded
@@ -65,7 +66,7 @@ INSERT INTO projects_action (id, subtask_id, session_id, project_path, tool_name
                              output, file_paths, exit_code, duration_ms, created_at)
 SELECT id, subtask_id, session_id, project_path, tool_name, tool_type, input,
        output, file_paths, exit_code, duration_ms, created_at
-FROM jsonb_to_recordset(%s::jsonb)
+FROM json_to_recordset(%s::json)
   AS a(id uuid, subtask_id uuid, session_id text, project_path text, tool_name text, tool_type text,
        input text, output text, file_paths text[], exit_code int, duration_ms int,
        created_at timestamptz)
@@ -81,16 +82,17 @@ def record_actions(actions: list[NewAction]) -> list[RecordedAction]:
 
     Publishes action.created for each new one. Raises SubtaskNotFound.
     """
-    _check_subtasks(actions)
-    firsts = {action.id: action for action in reversed(actions)}
-    unseen = _insert(firsts.values())
-    # One that was there may be deleted by now; it is then reported as it was sent.
-    stored: dict[uuid.UUID, NewAction | Action] = {**firsts, **_stored(firsts.keys() - unseen)}
-    keywords = {id_: extract_keywords(action.input or "") for id_, action in stored.items()}
-    new = [each for each in actions if each is firsts[each.id] and each.id in unseen]
-    learn([_use(action, keywords[action.id]) for action in new])
-    actions_recorded.send(Action, actions=new)
-    publish_all([_announcement(action) for action in new])
+    with pipelined():
+        _check_subtasks(actions)
+        firsts = {action.id: action for action in reversed(actions)}
+        unseen = _insert(firsts.values())
+        # One that was there may be deleted by now; it is then reported as it was sent.
+        stored: dict[uuid.UUID, NewAction | Action] = {**firsts, **_stored(firsts.keys() - unseen)}
+        keywords = {id_: extract_keywords(action.input or "") for id_, action in stored.items()}
+        new = [each for each in actions if each is firsts[each.id] and each.id in unseen]
+        learn([_use(action, keywords[action.id]) for action in new])
+        actions_recorded.send(Action, actions=new)
+        publish_all([_announcement(action) for action in new])
     fresh = {id(action) for action in new}
     return [
         _recorded(stored[each.id], len(keywords[each.id]), is_new=id(each) in fresh)
@@ -132,9 +134,7 @@ def _check_subtasks(actions: Sequence[NewAction]) -> None:
     # Only a subtask that is being deleted is locked against this. Waiting for it while holding
     # others could deadlock, so then it is missing, and the batcher tries action by action.
     hold = _HOLD if len(wanted) == 1 else _HOLD + " SKIP LOCKED"
-    with connection.cursor() as cursor:
-        cursor.execute(hold, [list(wanted)])
-        missing = wanted - {row[0] for row in cursor.fetchall()}
+    missing = wanted - {row[0] for row in query(hold, list(wanted))}
     if missing:
         raise SubtaskNotFound(f"Subtask not found: {min(missing)}")
 
@@ -142,9 +142,7 @@ def _check_subtasks(actions: Sequence[NewAction]) -> None:
 def _insert(actions: Collection[NewAction]) -> set[uuid.UUID]:
     """The ids that were not there before."""
     rows = wire.dump([_columns(action) for action in actions]).decode()
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [rows])
-        return {row[0] for row in cursor.fetchall()}
+    return {row[0] for row in query(_INSERT, rows)}
 
 
 def _columns(action: NewAction) -> dict[str, object]:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.dispatch import receiver
 from django.utils import timezone
 
+from dcm.lib import wire
 from dcm.lib.errors import Conflict, NotFound
+from dcm.lib.statements import execute
 from projects.models import Project
 from projects.services.actions import NewAction
 from projects.services.projects import ProjectNotFound
@@ -110,16 +112,17 @@ def delete_session(session_id: str) -> None:
 
 
 _COUNT = """
-WITH mine AS (
-  SELECT id FROM sessions_app_session WHERE id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE
+WITH counted AS (
+  SELECT * FROM json_to_recordset(%s::json) AS c(id text, successes int, errors int)
+), mine AS (
+  SELECT id FROM sessions_app_session WHERE id IN (SELECT id FROM counted)
+  ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE sessions_app_session s SET
-  total_tools_used = s.total_tools_used + n.successes + n.errors,
-  total_success = s.total_success + n.successes,
-  total_errors = s.total_errors + n.errors
-FROM mine, unnest(%(ids)s::text[], %(successes)s::int[], %(errors)s::int[])
-  AS n(id, successes, errors)
-WHERE s.id = mine.id AND n.id = mine.id
+  total_tools_used = s.total_tools_used + counted.successes + counted.errors,
+  total_success = s.total_success + counted.successes,
+  total_errors = s.total_errors + counted.errors
+FROM mine JOIN counted USING (id) WHERE s.id = mine.id
 """
 
 
@@ -129,16 +132,12 @@ def count_actions(actions: Sequence[NewAction], **_: Any) -> None:
     mine = [action for action in actions if action.session_id]
     successes = Counter(action.session_id for action in mine if action.exit_code == 0)
     errors = Counter(action.session_id for action in mine if action.exit_code != 0)
-    ids = sorted({str(action.session_id) for action in mine})
-    if not ids:
-        return
-    columns: dict[str, Any] = {
-        "ids": ids,
-        "successes": [successes[one] for one in ids],
-        "errors": [errors[one] for one in ids],
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT, columns)
+    counts = [
+        {"id": session_id, "successes": successes[session_id], "errors": errors[session_id]}
+        for session_id in {action.session_id for action in mine}
+    ]
+    if counts:
+        execute(_COUNT, wire.dump(counts).decode())
 
 
 def _hold_project(project_id: uuid.UUID) -> None:
