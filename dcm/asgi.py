@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+from dcm.cleanup import sweep_for_ever
 from dcm.health import log_outages
 from dcm.lib.batcher import Batcher
 from dcm.lib.handler import LeanHandler
@@ -103,11 +104,12 @@ async def live(receive: Any, send: Any) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     # Not awaited: while the database is down HTTP answers already, with 503.
     starting = asyncio.create_task(hub.start())
-    watching = asyncio.create_task(log_outages())
+    watching = [asyncio.create_task(log_outages()), asyncio.create_task(sweep_for_ever())]
     await send({"type": "lifespan.startup.complete"})
     await receive()
     starting.cancel()
-    watching.cancel()
+    for task in watching:
+        task.cancel()
     await Batcher.drain_all()
     await hub.stop()
     await asyncio.to_thread(ConnectionThreads.close_all)

@@ -70,6 +70,7 @@ class Env:
     healthcheck_interval_ms: int = var(30_000, "how often a database that is down is logged")
     event_retention_hours: int = var(168, "how long events can be replayed")
     event_retention_max: int = var(500_000, "how many events can be replayed")
+    action_retention_days: int = var(0, "how long actions are kept; 0: for ever")
     max_body_bytes: int = var(1_048_576, "largest request body; hook intake takes 16 times as much")
 
     @property
@@ -192,6 +193,7 @@ _RANGES = {
     "message_ttl_ms": (1000, 86_400_000),
     "healthcheck_interval_ms": (1000, 3_600_000),
     "event_retention_hours": (1, 87_600),
+    "action_retention_days": (0, 36_500),
     "event_retention_max": (1000, 1_000_000_000),
     "max_body_bytes": (1024, 1_073_741_824),
 }

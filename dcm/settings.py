@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "channels",
+    "dcm.lib.idempotency",
     "realtime",
     "routing",
     "projects",
@@ -52,11 +53,14 @@ MIDDLEWARE = [
     *EDGE_MIDDLEWARE,
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "django.middleware.http.ConditionalGetMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "dcm.lib.idempotency.middleware.idempotent",
 ]
 ROOT_URLCONF = "dcm.urls"
 ASGI_APPLICATION = "dcm.asgi.application"
@@ -122,6 +126,7 @@ WS_AUTH_SECRETS = ENV.ws_auth_secret.split(",")
 MESSAGE_TTL_SECONDS = -(-ENV.message_ttl_ms // 1000)
 EVENT_RETENTION_HOURS = ENV.event_retention_hours
 EVENT_RETENTION_MAX = ENV.event_retention_max
+ACTION_RETENTION_DAYS = ENV.action_retention_days
 HOST = ENV.host
 HEALTHCHECK_INTERVAL_MS = ENV.healthcheck_interval_ms
 CLAUDE_HOME = Path(os.environ.get("HOME", "/")) / ".claude"  # where an agent host keeps its tools

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from dcm import health
+from dcm import cleanup, health
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("projects.urls")),
@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("sessions_app.coordinator_urls")),
     path("api/", include("messaging.urls")),
     path("api/", include("sessions_app.urls")),
+    path("api/cleanup/stats", cleanup.CleanupStats.as_view()),
     path("health", health.health),
     path("livez", health.livez),
     path("stats", health.Stats.as_view()),

@@ -137,6 +137,39 @@ class ActionOutput(Output[Action]):
         ]
 
 
+class WholeActionOutput(ActionOutput):
+    """And what the tool was told and answered, and where in the work tree it belongs."""
+
+    subtask_id = Uuid(allow_null=True)
+    agent_id = serializers.CharField(source="subtask.agent_id", default=None)
+    agent_type = serializers.CharField(source="subtask.agent_type", default=None)
+    task_id = Uuid(source="subtask.task_id", default=None)
+    request_id = Uuid(source="subtask.task.request_id", default=None)
+    project_id = Uuid(source="subtask.task.request.project_id", default=None)
+    metadata = serializers.SerializerMethodField()
+
+    class Meta(ActionOutput.Meta):
+        fields = [
+            *ActionOutput.Meta.fields,
+            "input",
+            "output",
+            "session_id",
+            "project_path",
+            "subtask_id",
+            "agent_id",
+            "agent_type",
+            "task_id",
+            "request_id",
+            "project_id",
+            "metadata",
+        ]
+
+    def get_metadata(self, action: Action) -> dict[str, str]:
+        """What the original kept there."""
+        place = {"session_id": action.session_id, "project_path": action.project_path}
+        return {name: value for name, value in place.items() if value is not None}
+
+
 def without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """The row as its parent shows it, which needs not be told its own id again."""
     return {name: value for name, value in row.items() if name not in names}

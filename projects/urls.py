@@ -12,6 +12,7 @@ router.register("subtasks", subtasks.Subtasks, basename="subtask")
 
 urlpatterns = [
     path("actions", by_method(post=actions.record_action, get=actions.Actions.as_view())),
+    path("actions/batch", actions.ActionBatch.as_view()),
     path("actions/hourly", actions.HourlyActions.as_view()),
     path("actions/by-session/<path:session_id>", actions.ActionsOfSession.as_view()),
     path("actions/<str:action_id>", actions.OneAction.as_view()),

@@ -87,6 +87,7 @@ TABLES = [
     "sessions_app_toolstart",
     "sessions_app_agentcontext",
     "sessions_app_coordination",
+    "idempotency_storedreply",
     "realtime_loggedevent",
 ]
 

@@ -10,6 +10,7 @@ from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOpera
 from django.db import DatabaseError, DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -32,6 +33,7 @@ from dcm.lib.errors import (
     is_unavailable,
 )
 from dcm.lib.fields import Boolean, Input, Integer, JsonObject, ListOf, Moment, Output, Text, Uuid
+from dcm.lib.keyset import Keyset
 from dcm.lib.query import Query, page, path_uuid
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "Integer",
     "InvalidQuery",
     "JsonObject",
+    "Keyset",
     "ListOf",
     "Moment",
     "Output",
@@ -174,10 +177,13 @@ def json_response(
     )
 
 
-def hot_view(*, failure: str, method: str) -> Callable[[AsyncView], AsyncView]:
+def hot_view(
+    *, failure: str, method: str, alone: Callable[..., HttpResponse] | None = None
+) -> Callable[[AsyncView], AsyncView]:
     """Mark an async view of one method; GET answers HEAD too.
 
-    failure: the label of an unexpected error, as in contract rest 8.
+    failure: the label of an unexpected error, as in contract rest 8. alone: the same view in one
+    thread and one transaction, for requests that bring an Idempotency-Key.
     """
 
     def mark(view: AsyncView) -> AsyncView:
@@ -189,6 +195,9 @@ def hot_view(*, failure: str, method: str) -> Callable[[AsyncView], AsyncView]:
 
         hot.failure = failure  # type: ignore[attr-defined]
         hot.csrf_exempt = True  # type: ignore[attr-defined]
+        if alone is not None:
+            hot.alone = csrf_exempt(alone)  # type: ignore[attr-defined]
+            hot.alone.failure = failure  # type: ignore[attr-defined]
         return hot
 
     return mark

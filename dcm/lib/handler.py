@@ -234,6 +234,8 @@ def _resolve(request: LeanRequest) -> None:
     try:
         match = get_resolver().resolve(request.path_info)
         match.func = view_of(match.func, request.method)
+        if "HTTP_IDEMPOTENCY_KEY" in request.META:
+            match.func = getattr(match.func, "alone", match.func)
         request.resolver_match = match
     except Http404 as error:
         if not is_page(request.path):

@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 
 from dcm.lib import wire
 from dcm.lib.errors import InvalidQuery, ValidationFailed
+from dcm.lib.keyset import Keyset
 
 M = TypeVar("M", bound=Model)
 
@@ -112,9 +113,24 @@ def page(
     name: str,
     default: int = 100,
     total: bool = False,
+    keyset: Keyset | None = None,
 ) -> dict[str, Any]:
-    """{name: [...], "count", "total"?, "limit", "offset"}. Contract: rest 1.4."""
+    """{name: [...], "count", "total"?, "limit", "offset", "next_cursor"?}. Contract: rest 1.4.
+
+    keyset: the order of the rows, when they may also be read page by page with `cursor`, which
+    neither skips nor repeats a row when others are added meanwhile.
+    """
     limit, offset = query.limit(default), query.offset()
-    shown = list(rows[offset : offset + limit])
     counted = {"total": rows.count()} if total else {}
-    return {name: present(shown), "count": len(shown), **counted, "limit": limit, "offset": offset}
+    if keyset is not None:
+        rows = keyset.after(rows, query.text("cursor"))
+    shown = list(rows[offset : offset + limit])
+    more = {} if keyset is None else {"next_cursor": keyset.cursor(shown, limit)}
+    return {
+        name: present(shown),
+        "count": len(shown),
+        **counted,
+        "limit": limit,
+        "offset": offset,
+        **more,
+    }

@@ -5,20 +5,25 @@ from datetime import datetime
 
 from django.db import transaction
 
+from dcm.lib.keyset import Keyset
 from messaging.models import Message
 from messaging.services.messages import mark_read
+
+INBOX_ORDER = Keyset("-priority", "created_at", "id")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inbox:
-    """Whose messages, and which of them. since: created strictly after."""
+    """Whose messages, and which of them. since: created strictly after. cursor: of a page."""
 
     agent_id: str
     since: datetime | None = None
     topic: str | None = None
     include_broadcasts: bool = True
     unread_only: bool = False
+    until: datetime | None = None
     limit: int = 100
+    cursor: str | None = None
     mark_read: bool = True
 
 
@@ -26,7 +31,8 @@ class Inbox:
 def read_inbox(wanted: Inbox) -> tuple[list[Message], int]:
     """The messages, most urgent first, as they were before, and how many are unread now.
 
-    Publishes message.read for those that were unread, unless mark_read is false.
+    Publishes message.read for those that were unread, unless mark_read is false. Raises
+    InvalidQuery for a cursor that is none.
     """
     agent_id = wanted.agent_id
     rows = Message.objects.inbox_of(agent_id, broadcasts=wanted.include_broadcasts)
@@ -36,7 +42,9 @@ def read_inbox(wanted: Inbox) -> tuple[list[Message], int]:
         rows = rows.filter(topic=wanted.topic)
     if wanted.unread_only:
         rows = rows.unread_by(agent_id)
-    messages = list(rows[: wanted.limit])
+    if wanted.until is not None:
+        rows = rows.filter(created_at__lt=wanted.until)
+    messages = list(INBOX_ORDER.after(rows, wanted.cursor)[: wanted.limit])
     unread = Message.objects.inbox_of(agent_id).unread_by(agent_id).order_by().count()
     if wanted.mark_read:
         newly = [message for message in messages if agent_id not in message.read_by]

@@ -13,7 +13,7 @@ from dcm.lib.body import NonEmpty
 from dcm.lib.threads import in_thread
 from messaging.models import Message
 from messaging.serializers import ReaderInput, present_message
-from messaging.services.inbox import Inbox, read_inbox
+from messaging.services.inbox import INBOX_ORDER, Inbox, read_inbox
 from messaging.services.messages import mark_one_read, send_message
 
 LONGEST_TTL_SECONDS = 86_400
@@ -45,11 +45,9 @@ class MessageBody(Body):
     project_id: uuid.UUID | None = None
 
 
-@hot_view(failure="Failed to publish message", method="POST")
-async def post_message(request: HttpRequest) -> HttpResponse:
+def post_alone(request: HttpRequest) -> HttpResponse:
     body = read_body(MessageBody, request.body)
-    message = await in_thread(
-        send_message,
+    message = send_message(
         from_agent=body.from_agent,
         to_agent=body.to_agent or None,
         topic=body.topic,
@@ -59,6 +57,11 @@ async def post_message(request: HttpRequest) -> HttpResponse:
         project_id=body.project_id,
     )
     return json_response({"success": True, "message": _receipt(message)}, 201)
+
+
+@hot_view(failure="Failed to publish message", method="POST", alone=post_alone)
+async def post_message(request: HttpRequest) -> HttpResponse:
+    return await in_thread(post_alone, request)
 
 
 def _ttl_seconds(body: MessageBody) -> int | None:
@@ -90,6 +93,8 @@ async def inbox(request: HttpRequest, agent_id: str) -> HttpResponse:
         topic=query.text("topic"),
         include_broadcasts=query.flag("include_broadcasts", True),
         unread_only=query.flag("unread_only", False),
+        until=query.moment("until"),
+        cursor=query.text("cursor"),
         limit=query.integer("limit", 100, least=1, most=MOST_MESSAGES),
         mark_read=query.flag("mark_read", True),
     )
@@ -100,6 +105,7 @@ async def inbox(request: HttpRequest, agent_id: str) -> HttpResponse:
             "messages": [present_message(message, agent_id) for message in messages],
             "count": len(messages),
             "unread_remaining": unread,
+            "next_cursor": INBOX_ORDER.cursor(messages, wanted.limit),
         }
     )
 

@@ -100,6 +100,16 @@ def record_actions(actions: list[NewAction]) -> list[RecordedAction]:
     ]
 
 
+def record_each(actions: list[NewAction]) -> list[RecordedAction | SubtaskNotFound]:
+    """The same, but what has no subtask to go to does not keep the others out."""
+    try:
+        return [*record_actions(actions)]
+    except SubtaskNotFound as missing:
+        if len(actions) == 1:
+            return [missing]
+        return [outcome for action in actions for outcome in record_each([action])]
+
+
 recorder: Batcher[NewAction, RecordedAction] = Batcher(record_actions)
 """record_actions for callers that have one action each: many share a commit."""
 

@@ -1,23 +1,30 @@
 import uuid
 from typing import Any, Literal
 
+import msgspec
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from dcm.lib.api import Body, Query, hot_view, json_response, page, path_uuid, read_body
+from dcm.lib.api import Body, Keyset, Query, hot_view, json_response, page, path_uuid, read_body
 from dcm.lib.body import Int32, Natural, NonEmpty
+from dcm.lib.errors import DomainError, envelope
 from projects.models import Action
 from projects.selectors import hourly_actions
-from projects.serializers import ActionOutput
+from projects.serializers import ActionOutput, WholeActionOutput
 from projects.services.actions import (
+    ActionNotFound,
     NewAction,
     RecordedAction,
     delete_action,
     delete_actions_of_session,
+    record_actions,
+    record_each,
     recorder,
 )
+
+MOST_ACTIONS = 1_000
 
 
 class ActionBody(Body):
@@ -36,11 +43,59 @@ class ActionBody(Body):
     project_path: str | None = None
 
 
-@hot_view(failure="Failed to record action", method="POST")
+def record_alone(request: HttpRequest) -> HttpResponse:
+    (recorded,) = record_actions([new_action(read_body(ActionBody, request.body))])
+    return _created(recorded)
+
+
+@hot_view(failure="Failed to record action", method="POST", alone=record_alone)
 async def record_action(request: HttpRequest) -> HttpResponse:
-    body = read_body(ActionBody, request.body)
-    recorded = await recorder.submit(new_action(body))
+    return _created(await recorder.submit(new_action(read_body(ActionBody, request.body))))
+
+
+def _created(recorded: RecordedAction) -> HttpResponse:
     return json_response({"success": True, "action": present(recorded)}, 201)
+
+
+class BatchBody(Body):
+    actions: list[msgspec.Raw]
+
+
+class TooManyActions(DomainError):
+    message = f"At most {MOST_ACTIONS} actions in one batch"
+
+
+class ActionBatch(APIView):
+    """Up to 1,000 actions at once: what is good is stored, what is not is told by its index."""
+
+    failure = "Failed to record actions"
+
+    def post(self, request: Request) -> Response:
+        bodies = read_body(BatchBody, request.body).actions
+        if len(bodies) > MOST_ACTIONS:
+            raise TooManyActions
+        outcomes = [_read_action(bytes(body)) for body in bodies]
+        recorded = iter(record_each([each for each in outcomes if isinstance(each, NewAction)]))
+        results = [
+            _result(index, next(recorded) if isinstance(each, NewAction) else each)
+            for index, each in enumerate(outcomes)
+        ]
+        stored = sum(result["success"] for result in results)
+        reply = {"success": stored == len(results), "count": stored, "results": results}
+        return Response(reply, status=201 if reply["success"] else 207)
+
+
+def _read_action(body: bytes) -> NewAction | DomainError:
+    try:
+        return new_action(read_body(ActionBody, body))
+    except DomainError as refused:
+        return refused
+
+
+def _result(index: int, outcome: RecordedAction | DomainError) -> dict[str, Any]:
+    if isinstance(outcome, DomainError):
+        return {"index": index, "success": False, **envelope(outcome)}
+    return {"index": index, "success": True, "action": present(outcome)}
 
 
 def new_action(body: ActionBody) -> NewAction:
@@ -83,14 +138,17 @@ class Actions(APIView):
                 tool_name=query.text("tool_name"),
                 session_id=query.text("session_id"),
                 subtask_id=query.id("subtask_id"),
+                created_at__gte=query.moment("since"),
+                created_at__lt=query.moment("until"),
             )
         )
         return Response(
             page(
-                rows.order_by("-created_at", "id").defer("input", "output"),
+                rows.defer("input", "output"),
                 query,
                 lambda shown: ActionOutput(shown, many=True).data,
                 name="actions",
+                keyset=Keyset("-created_at", "id"),
             )
         )
 
@@ -103,7 +161,15 @@ class HourlyActions(APIView):
 
 
 class OneAction(APIView):
-    failure = "Failed to delete action"
+    failures = {"get": "Failed to fetch action", "delete": "Failed to delete action"}
+
+    def get(self, request: Request, action_id: str) -> Response:
+        """With input and output, and its place in the work tree."""
+        actions = Action.objects.select_related("subtask__task__request")
+        action = actions.filter(id=path_uuid(action_id)).first()
+        if action is None:
+            raise ActionNotFound
+        return Response({"action": WholeActionOutput(action).data})
 
     def delete(self, request: Request, action_id: str) -> Response:
         delete_action(path_uuid(action_id))

@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from dcm.lib.api import Query, page
+from dcm.lib.api import Keyset, Query, page
 from dcm.lib.errors import DomainError
 from projects.models import Request as UserRequest
 from sessions_app.models import Session
@@ -37,17 +37,24 @@ class Sessions(ViewSet):
 
     def list(self, request: Request) -> Response:
         query = Query(request.query_params)
-        rows = Session.objects.filter(**query.given(project_id=query.id("project_id")))
+        rows = Session.objects.filter(
+            **query.given(
+                project_id=query.id("project_id"),
+                started_at__gte=query.moment("since"),
+                started_at__lt=query.moment("until"),
+            )
+        )
         if query.text("active_only") == "true":
             rows = rows.filter(ended_at__isnull=True)
         return Response(
             page(
-                rows.order_by("-started_at", "id"),
+                rows,
                 query,
                 lambda shown: SessionOutput(shown, many=True).data,
                 name="sessions",
                 default=50,
                 total=True,
+                keyset=Keyset("-started_at", "id"),
             )
         )
 

@@ -1,12 +1,7 @@
-from typing import Any
-
-from django.core.management.base import BaseCommand
-
-from sessions_app.services.coordinator import leave_absent_agents
+from dcm.lib.pruning import PruneCommand
+from sessions_app.pruning import ABSENT_AGENTS
 
 
-class Command(BaseCommand):
+class Command(PruneCommand):
     help = "Take coordinated agents off their lists that nothing was heard of for ten minutes."
-
-    def handle(self, *args: Any, **options: Any) -> None:
-        print(f"Pruned {leave_absent_agents()} agents")
+    pruning = ABSENT_AGENTS

@@ -1,0 +1,62 @@
+"""Reading a long list page by page, from where the last page ended."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+import orjson
+from django.core.exceptions import ValidationError
+from django.db.models import Field, Model, Q, QuerySet
+
+from dcm.lib import wire
+from dcm.lib.errors import InvalidQuery
+
+M = TypeVar("M", bound=Model)
+
+
+class Keyset:
+    """An order such as Keyset("-created_at", "id"); the last column tells all rows apart."""
+
+    def __init__(self, *order: str) -> None:
+        self._order = order
+        self._columns = [name.removeprefix("-") for name in order]
+
+    def after(self, rows: "QuerySet[M]", cursor: str | None) -> "QuerySet[M]":
+        """The rows in this order, those behind the cursor. Raises InvalidQuery."""
+        ordered = rows.order_by(*self._order)
+        return ordered if cursor is None else ordered.filter(self._behind(rows.model, cursor))
+
+    def cursor(self, page: Sequence[Model], limit: int) -> str | None:
+        """Where the next page begins; None when this one was not full."""
+        if not page or len(page) < limit:
+            return None
+        last = [_plain(getattr(page[-1], column)) for column in self._columns]
+        return base64.urlsafe_b64encode(orjson.dumps(last)).rstrip(b"=").decode()
+
+    def _behind(self, model: type[Model], cursor: str) -> Q:
+        values = self._values(model, cursor)
+        behind, equal = Q(), Q()
+        for name, column, value in zip(self._order, self._columns, values, strict=True):
+            step = "lt" if name.startswith("-") else "gt"
+            behind |= equal & Q(**{f"{column}__{step}": value})
+            equal &= Q(**{column: value})
+        return behind
+
+    def _values(self, model: type[Model], cursor: str) -> list[Any]:
+        try:
+            encoded = cursor.encode() + b"=" * (-len(cursor) % 4)
+            values = orjson.loads(base64.b64decode(encoded, altchars=b"-_", validate=True))
+            if not isinstance(values, list) or not wire.is_storable(values):
+                raise ValueError(cursor)
+            return [
+                cast("Field[Any, Any]", model._meta.get_field(column)).to_python(value)
+                for column, value in zip(self._columns, values, strict=True)
+            ]
+        except (binascii.Error, ValueError, TypeError, OverflowError, ValidationError):
+            raise InvalidQuery({"cursor": ["Not a cursor of this list"]}) from None
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value

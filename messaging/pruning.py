@@ -1,0 +1,12 @@
+from django.utils import timezone
+
+from dcm.lib.pruning import BATCH, Pruning
+from messaging.models import Message
+from messaging.services.messages import expire_messages
+
+EXPIRED_MESSAGES = Pruning(
+    "messages",
+    lambda: Message.objects.filter(expires_at__lte=timezone.now()).count(),
+    lambda: expire_messages(BATCH),
+)
+"""Publishes message.expired for each."""

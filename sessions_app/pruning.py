@@ -1,0 +1,22 @@
+from datetime import timedelta
+
+from django.utils import timezone
+
+from dcm.lib.pruning import Pruning, of_rows
+from sessions_app.models import CoordinatedAgent, ToolStart
+from sessions_app.services.coordinator import GRACE, leave_absent_agents
+
+LONGEST_CALL = timedelta(days=1)
+
+ABSENT_AGENTS = Pruning(
+    "agents",
+    lambda: CoordinatedAgent.objects.silent_since(timezone.now() - GRACE).count(),
+    leave_absent_agents,
+)
+"""Publishes agent.left for each."""
+
+TOOL_STARTS = of_rows(
+    "tool starts",
+    lambda: ToolStart.objects.filter(started_at__lt=timezone.now() - LONGEST_CALL),
+)
+"""Of calls whose end was never told."""
