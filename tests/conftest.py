@@ -12,6 +12,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 
 import httpx
+import hypothesis
 import pytest
 import uvicorn
 from django.conf import settings
@@ -25,6 +26,11 @@ from tests.sockets import Listener
 
 Api = httpx.AsyncClient
 Listen = Callable[..., Awaitable[Listener]]
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 PORTS = ("HTTP_PORT", "DASHBOARD_PORT", "WS_PORT", "COORDINATOR_PORT")
 
 

@@ -1,5 +1,6 @@
 """Bodies of the hot endpoints: the same rules as `Input`, at a tenth of the price."""
 
+import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -42,8 +43,13 @@ def _needs_care(read: Body, body: bytes) -> bool:
     """Whether something is there that the decoder does not mind: rare, and cheap to rule out."""
     if b"\\u0000" in body or any(name.encode() in body for name in read.aliases):
         return True
-    values = msgspec.structs.astuple(read)
-    return not all(wire.is_storable(value) for value in values if isinstance(value, dict))
+    return any(_is_odd(value, body) for value in msgspec.structs.astuple(read))
+
+
+def _is_odd(value: Any, body: bytes) -> bool:
+    if isinstance(value, uuid.UUID):  # the decoder also takes 32 digits without a hyphen
+        return str(value).encode() not in body
+    return isinstance(value, dict) and not wire.is_storable(value)
 
 
 def _decoder(kind: type[B]) -> msgspec.json.Decoder[B]:
@@ -80,7 +86,8 @@ def _problem(field: msgspec.structs.FieldInfo, given: dict[str, Any]) -> str | N
     if not wire.is_storable(value):
         return wire.UNSTORABLE
     try:
-        msgspec.convert(value, field.type)
+        read = msgspec.convert(value, field.type)
     except msgspec.ValidationError as error:
         return str(error).split(" - at ", 1)[0]
-    return None
+    is_bad_id = isinstance(read, uuid.UUID) and wire.parse_uuid(value) is None
+    return "Invalid UUID" if is_bad_id else None
