@@ -59,13 +59,13 @@ async def _post(api: Api, path: str, name: str, fields: Row) -> Row:
     return row
 
 
-async def get(api: Api, path: str, **query: Any) -> Any:
+async def get(api: Api, path: str, /, **query: Any) -> Any:
     response = await api.get(path, params=query)
     assert response.status_code == 200, response.text
     return response.json()
 
 
-async def ids(api: Api, path: str, name: str, **query: Any) -> list[str]:
+async def ids(api: Api, path: str, name: str, /, **query: Any) -> list[str]:
     """The ids of a list, in its order."""
     return [row["id"] for row in (await get(api, path, **query))[name]]
 
