@@ -9,7 +9,7 @@ class FeedbackInput(Input):
 
     aliases: ClassVar[Mapping[str, str]] = {"selected_tool": "tool_name", "was_helpful": "chosen"}
     tool_name = Text()
-    keywords = ListOf(child=Text(), allow_empty=False)
+    keywords = ListOf(child=Text(allow_blank=True), allow_empty=False)
     chosen = Boolean(required=False, default=False)
 
     @classmethod

@@ -4,8 +4,12 @@ They write no events. From an async test: `await in_thread(make_subtask, agent_i
 """
 
 import itertools
+from datetime import timedelta
 from typing import Any, TypeVar
 
+from django.utils import timezone
+
+from messaging.models import Message
 from projects.models import Action, Project, Request, Subtask, Task
 from projects.services.status import set_status
 from routing.models import KeywordToolScore
@@ -52,6 +56,21 @@ def make_action(**columns: Any) -> Action:
 def make_score(keyword: str, tool_name: str = "Edit", **columns: Any) -> KeywordToolScore:
     columns.setdefault("tool_type", "builtin")
     return KeywordToolScore.objects.create(keyword=keyword, tool_name=tool_name, **columns)
+
+
+def make_message(*, expires_in: timedelta = timedelta(hours=1), **columns: Any) -> Message:
+    """A broadcast, unless given."""
+    topic = columns.get("topic", "task.created")
+    now = timezone.now()
+    defaults = {
+        "from_agent": "planner",
+        "topic": topic,
+        "message_type": topic,
+        "content": {"n": 1},
+        "created_at": now,
+        "expires_at": now + expires_in,
+    }
+    return Message.objects.create(**(defaults | columns))
 
 
 def _saved(row: Row, status: str, columns: dict[str, Any]) -> Row:

@@ -52,6 +52,21 @@ async def post_message(api: Api, **fields: Any) -> Row:
     return await _post(api, "/api/messages", "message", defaults | fields)
 
 
+async def post_session(api: Api, **fields: Any) -> Row:
+    fields.setdefault("id", f"session-{next(_numbers)}")
+    return await _post(api, "/api/sessions", "session", fields)
+
+
+async def subscribe(api: Api, **fields: Any) -> Row:
+    defaults = {"agent_id": "ag-7", "topic": "task.created"}
+    return await _post(api, "/api/subscribe", "subscription", defaults | fields)
+
+
+async def block(api: Api, **fields: Any) -> Row:
+    defaults = {"blocked_by": "ag-1", "blocked_agent": "ag-2"}
+    return await _post(api, "/api/blocking", "blocking", defaults | fields)
+
+
 async def _post(api: Api, path: str, name: str, fields: Row) -> Row:
     response = await api.post(path, json=fields)
     assert response.status_code == 201, response.text
@@ -68,6 +83,11 @@ async def get(api: Api, path: str, /, **query: Any) -> Any:
 async def ids(api: Api, path: str, name: str, /, **query: Any) -> list[str]:
     """The ids of a list, in its order."""
     return [row["id"] for row in (await get(api, path, **query))[name]]
+
+
+def quoted(text: str) -> str:
+    """The text as one part of a path, every character escaped."""
+    return "".join(f"%{byte:02X}" for byte in text.encode())
 
 
 def error_of(response: Response) -> tuple[int, str]:

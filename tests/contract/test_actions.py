@@ -17,6 +17,7 @@ from tests.contract.rest import (
     is_wire_time,
     post_action,
     post_subtask,
+    quoted,
 )
 from tests.factories import make_action
 
@@ -220,10 +221,6 @@ async def test_actions_of_a_session_are_deleted_together(api: Api, session_id: s
         {"success": True, "deleted_count": 2, "session_id": session_id},
     )
     assert len(await ids(api, "/api/actions", "actions")) == 2
-
-
-def quoted(text: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in text.encode())
 
 
 async def test_deleting_the_actions_of_an_unknown_session_deletes_none(api: Api) -> None:
