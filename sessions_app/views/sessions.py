@@ -68,7 +68,7 @@ class Sessions(ViewSet):
         _find(pk)
         changes = SessionUpdate.read(request.data)
         # A null changes nothing, but it is no mistake either. Contract: rest 5.9.
-        if not request.data.keys() & SessionUpdate().fields.keys():
+        if set(SessionUpdate().fields).isdisjoint(request.data):
             raise NothingToUpdate
         return Response(_bare_and_wrapped(update_session(pk, **changes), success=True))
 
