@@ -11,6 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 PATIENCE_SECONDS = 5
 Frame = dict[str, Any]
+_marks = itertools.count(1)
 
 
 class Listener:
@@ -60,3 +61,17 @@ class Listener:
                 continue
             if event in (None, frame["event"]) and channel in (None, frame["channel"]):
                 return frame
+
+    async def heard(self) -> list[Frame]:
+        """The events that this socket gets of all that was announced before this call.
+
+        The log has an order, so our own mark comes after them. What listeners themselves cause is
+        left out: their marks, and agents that come and go.
+        """
+        mark = {"mark": next(_marks)}
+        await self.send(type="publish", channel="global", event="system.info", data=mark)
+        frames: list[Frame] = []
+        while (frame := await self.next_event())["data"] != mark:
+            if frame["event"] not in ("agent.connected", "agent.disconnected", "system.info"):
+                frames.append(frame)
+        return frames
