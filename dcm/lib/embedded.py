@@ -101,11 +101,14 @@ class EmbeddedPostgres:
         for signal_, patience in ((signal.SIGINT, STOP_TIMEOUT_SECONDS), (signal.SIGQUIT, 1.0)):
             pid = self.pid()
             if pid is None:
-                return
+                break
             os.kill(pid, signal_)
             deadline = time.monotonic() + patience
             while self.pid() is not None and time.monotonic() < deadline:
                 time.sleep(0.02)
+        if self._process is not None:  # it may live a moment longer than its lock file
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1)
 
     def pid(self) -> int | None:
         """Process id of the running server, None when it is down."""
