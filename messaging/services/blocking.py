@@ -17,6 +17,14 @@ class BlockNotFound(NotFound):
     message = "Blocking record not found"
 
 
+_UPSERT = """
+INSERT INTO messaging_block (id, blocked_by, blocked_agent, reason, created_at)
+VALUES (%(id)s, %(blocked_by)s, %(blocked_agent)s, %(reason)s, now())
+ON CONFLICT (blocked_by, blocked_agent) DO UPDATE SET reason = EXCLUDED.reason
+RETURNING *
+"""
+
+
 @transaction.atomic
 def block_agent(*, blocked_by: str, blocked_agent: str, reason: str | None = None) -> Block:
     """Ask `blocked_agent` to wait for `blocked_by`; asking again replaces the reason.
@@ -25,9 +33,13 @@ def block_agent(*, blocked_by: str, blocked_agent: str, reason: str | None = Non
     """
     if blocked_by == blocked_agent:
         raise CannotBlockSelf
-    block, _ = Block.objects.update_or_create(
-        blocked_by=blocked_by, blocked_agent=blocked_agent, defaults={"reason": reason}
-    )
+    parameters = {
+        "id": uuid.uuid4(),
+        "blocked_by": blocked_by,
+        "blocked_agent": blocked_agent,
+        "reason": reason,
+    }
+    block = Block.objects.raw(_UPSERT, parameters)[0]
     _announce(block, AgentBlocked)
     return block
 
