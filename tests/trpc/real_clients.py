@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Self
@@ -24,19 +25,30 @@ PATIENCE_SECONDS = 20  # a client that was refused waits up to eight seconds bef
 @functools.cache
 def installed(generation: str) -> Path:
     """A folder with the client's packages, installed once and kept outside of the repository."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("needs node and npm")
-    wanted = HERE / "clients" / generation / "package.json"
+    if missing := [program for program in ("node", "npm") if shutil.which(program) is None]:
+        pytest.skip(f"the published tRPC client needs {' and '.join(missing)}, not found on PATH")
+    manifest = HERE / "clients" / generation / "package.json"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dcm-tests"
-    folder = cache / f"trpc-{hashlib.sha256(wanted.read_bytes()).hexdigest()[:16]}"
-    if not (folder / "complete").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(wanted, folder)
+    folder = cache / f"trpc-{hashlib.sha256(manifest.read_bytes()).hexdigest()[:16]}"
+    if not folder.exists():
+        _install(manifest, folder)
+    return folder
+
+
+def _install(manifest: Path, folder: Path) -> None:
+    """Whole or not at all: an install that breaks off, or another run's, leaves no half of it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
+        shutil.copy(manifest, unfinished)
         # The client names typescript as a peer, which only its types need.
         npm = ["npm", "install", "--no-audit", "--no-fund", "--legacy-peer-deps"]
-        subprocess.run(npm, cwd=folder, check=True, capture_output=True, timeout=110)
-        (folder / "complete").touch()
-    return folder
+        done = subprocess.run(
+            npm, cwd=unfinished, capture_output=True, text=True, timeout=100, check=False
+        )
+        if done.returncode:
+            pytest.fail(f"npm could not install {manifest}: {done.stderr[-2000:]}")
+        with contextlib.suppress(OSError):  # another run was first
+            Path(unfinished).rename(folder)
 
 
 class RealClient:
@@ -97,8 +109,10 @@ class RealClient:
         """How many reports of it nobody has asked for."""
         return self._reports[subscription].qsize()
 
-    def stop(self, subscription: int) -> None:
+    async def stop(self, subscription: int) -> None:
+        """Unsubscribe; the client calls onComplete then."""
         self._write({"n": next(self._numbers), "call": "stop", "subscription": subscription})
+        assert (await self._report(subscription))["event"] == "complete"
 
     async def _call(self, call: str, path: str, given: Any) -> dict[str, Any]:
         return await self._report(self._ask(call, path, given))

@@ -1,5 +1,6 @@
 """The published tRPC client, in both generations that are in the field, against real servers."""
 
+import asyncio
 import contextlib
 import json
 import signal
@@ -15,6 +16,7 @@ from tests.conftest import Server
 from tests.serve.serving import Serving, free_ports
 from tests.trpc.client import AGENT, RawClient, share
 from tests.trpc.real_clients import GENERATIONS, RealClient
+from tests.trpc.wire import Wire
 
 JOIN = {"name": "api-side", "role": "source", "repoPath": "/srv/api"}
 
@@ -98,7 +100,7 @@ async def test_a_stopped_subscription_hears_nothing_more(real: OpenReal) -> None
     reader, writer = await real(), await real()
     subscription = await reader.subscribe("context.onContextChange")
 
-    reader.stop(subscription)
+    await reader.stop(subscription)
     await reader.query("session.list")
     await writer.mutate("context.share", share("flow", "PKCE"))
     await reader.query("session.list")
@@ -143,15 +145,58 @@ async def test_a_megabyte_passes_both_ways(real: OpenReal) -> None:
     assert (await client.query("context.get", {"key": "large"}))["value"] == value
 
 
+async def test_a_lost_line_loses_and_doubles_nothing(real: OpenReal, server: Server) -> None:
+    async with Wire.open(server.trpc_url) as wire:
+        reader, writer = await real(wire.url), await real()
+        entries = await reader.subscribe("context.onContextChange")
+        heard = await writer.mutate("context.share", share("flow", "heard"))
+        assert await reader.next_data(entries) == heard
+
+        wire.cut()
+        missed = [await writer.mutate("context.share", share("flow", str(n))) for n in range(20)]
+        wire.mend()
+        after = await writer.mutate("context.share", share("flow", "after"))
+
+        assert [await reader.next_data(entries) for _ in range(21)] == [*missed, after]
+        await reader.query("session.list")
+        assert reader.pending(entries) == 0
+
+
+async def test_a_line_may_break_at_any_moment(real: OpenReal, server: Server) -> None:
+    async with Wire.open(server.trpc_url) as wire:
+        reader, writer = await real(wire.url), await real()
+        entries = await reader.subscribe("context.onContextChange")
+        values = [str(number) for number in range(200)]
+
+        async def write() -> None:
+            for value in values:
+                await writer.mutate("context.share", share("flow", value))
+
+        writing = asyncio.create_task(write())
+        heard = []
+        for number in range(len(values)):
+            if number % 50 == 25:
+                wire.cut()
+                wire.mend()
+            heard.append((await reader.next_data(entries))["value"])
+        await writing
+
+        assert heard == values
+        await reader.query("session.list")
+        assert reader.pending(entries) == 0
+
+
 async def test_two_server_processes_are_one_coordinator(real: OpenReal, tmp_path: Path) -> None:
     with another_server(tmp_path) as other:
         here, there = await real(), await real(url_of(other))
-        subscription = await there.subscribe("context.onContextChange")
+        entries = [await each.subscribe("context.onContextChange") for each in (here, there)]
 
-        entry = await here.mutate("context.share", share("flow", "PKCE"))
+        first = await here.mutate("context.share", share("flow", "PKCE"))
+        second = await there.mutate("context.share", share("port", "8443"))
 
-        assert await there.next_data(subscription) == entry
-        assert await there.query("context.list") == [entry]
+        assert [await here.next_data(entries[0]) for _ in range(2)] == [first, second]
+        assert [await there.next_data(entries[1]) for _ in range(2)] == [first, second]
+        assert await here.query("context.list") == await there.query("context.list")
 
 
 async def test_a_restart_loses_nothing(real: OpenReal, tmp_path: Path) -> None:
