@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import resource
 from collections.abc import AsyncIterator
 from typing import Any, Self
 
@@ -75,3 +76,9 @@ class Listener:
             if frame["event"] not in ("agent.connected", "agent.disconnected", "system.info"):
                 frames.append(frame)
         return frames
+
+
+def allow_open_files(needed: int) -> None:
+    """Raise the limit of this process and of those it starts; each end of a socket is a file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
