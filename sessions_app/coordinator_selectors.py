@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, Func, IntegerField, Model, QuerySet, Sum
-from django.db.models.functions import JSONObject
+from django.db.models import Func, IntegerField, Model, QuerySet, Sum, TextField
+from django.db.models.functions import Cast, JSONObject
 
 from dcm.lib.errors import DomainError
 from dcm.lib.wire import wire_time
@@ -16,7 +16,8 @@ from sessions_app.models import CoordinatedAgent
 
 M = TypeVar("M", bound=Model)
 
-LARGEST_LIST = 64 * 2**20
+LARGEST_LIST = 16 * 2**20
+"""Bytes. As JSON an octet becomes six characters at worst, and clients read 100 MiB at most."""
 
 
 class ListTooLarge(DomainError):
@@ -26,13 +27,16 @@ class ListTooLarge(DomainError):
 
 def list_whole(rows: QuerySet[M], *texts: str) -> list[M]:
     """All the rows. texts: their large columns. Raises ListTooLarge before it reads them."""
-    sizes = {
-        f"size_of_{text}": Sum(Func(F(text), function="octet_length", output_field=IntegerField()))
-        for text in texts
-    }
+    sizes = {f"size_of_{text}": Sum(_octets(text)) for text in texts}
     if sum(size or 0 for size in rows.aggregate(**sizes).values()) > LARGEST_LIST:
         raise ListTooLarge
     return list(rows)
+
+
+def _octets(column: str) -> Func:
+    """Of a text, or of an array as PostgreSQL writes it."""
+    text = Cast(column, TextField())
+    return Func(text, function="octet_length", output_field=IntegerField())
 
 
 @dataclass(frozen=True)

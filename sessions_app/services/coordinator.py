@@ -46,6 +46,7 @@ GRACE = timedelta(minutes=10)
 """An agent that nobody named and no open socket held for this long is taken to be gone."""
 
 LONGEST_TEXT = 2**20
+LONGEST_LABEL = 8_192  # name and path of an agent: each change tells the whole list
 LONGEST_SESSION_ID = 512
 MOST_TAGS = 1_000
 MOST_AGENTS = 1_000
@@ -57,7 +58,9 @@ Departure = CoordinatedAgent.Departure
 
 
 class TooLarge(DomainError):
-    message = f"A text is too large: at most {LONGEST_TEXT} characters"
+    """Text: `A text is too large: at most 1048576 characters`."""
+
+    message = "A text is too large"
     status = 413
 
 
@@ -109,7 +112,7 @@ def join_session(
     owner: agent_id of the caller's token; nobody with another token may act as this agent then.
     Publishes agent.joined. Raises TooLarge, SessionIdTooLong, SessionFull.
     """
-    _refuse_large(name, repo_path)
+    _refuse_large(name, repo_path, longest=LONGEST_LABEL)
     turn = _take_turn(session_id)
     there = CoordinatedAgent.objects.there(session_id).count()
     _refuse_full(there, MOST_AGENTS, "agents")
@@ -232,7 +235,7 @@ def share_context(
     Publishes context.changed, also when nothing changed.
     Raises TooLarge, TooManyTags, SessionIdTooLong, SessionFull, VersionMismatch.
     """
-    _refuse_large(key, value, *tags)
+    _refuse_large(key, value, "".join(tags))
     if len(tags) > MOST_TAGS:
         raise TooManyTags
     turn = _take_turn(session_id)
@@ -425,9 +428,9 @@ def _left(session_id: str, agent: CoordinatedAgent) -> AgentLeft:
 # --- limits -----------------------------------------------------------------------------------
 
 
-def _refuse_large(*texts: str) -> None:
-    if any(len(text) > LONGEST_TEXT for text in texts):
-        raise TooLarge
+def _refuse_large(*texts: str, longest: int = LONGEST_TEXT) -> None:
+    if any(len(text) > longest for text in texts):
+        raise TooLarge(f"A text is too large: at most {longest} characters")
 
 
 def _refuse_full(present: int, most: int, what: str) -> None:

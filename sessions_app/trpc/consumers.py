@@ -221,17 +221,13 @@ class CoordinatorConsumer(AsyncConsumer):
             if call.method == "subscription":
                 await self._subscribe(call, self._caller)
             else:
-                await self._send(await in_thread(self._call, call, self._caller))
+                data, frame = await in_thread(_carry_out, call, self._caller)
+                self._follow_agent(call, data)
+                await self._send(frame)
         except OSError:
             raise
         except Exception as error:  # noqa: BLE001  every error has an envelope
             await self._send(frames.error_frame(call, _tellable(error, call.path)))
-
-    def _call(self, call: Call, caller: Caller) -> str:
-        """In a thread, the frame included: a long list takes a while to write."""
-        data = call_procedure(call, caller)
-        self._follow_agent(call, data)
-        return frames.result_frame(call, data)
 
     def _follow_agent(self, call: Call, data: Any) -> None:
         """Hold the agents that this socket joined or writes as; they stay as long as it does."""
@@ -356,6 +352,12 @@ class CoordinatorConsumer(AsyncConsumer):
 def _key(ask: frames.Ask) -> tuple[bool, frames.RequestId]:
     """9 and "9" are different ids."""
     return isinstance(ask.id, str), ask.id
+
+
+def _carry_out(call: Call, caller: Caller) -> tuple[Any, str]:
+    """What the procedure returned, and its frame: a long list takes a while to write."""
+    data = call_procedure(call, caller)
+    return data, frames.result_frame(call, data)
 
 
 def _tellable(error: Exception, path: str) -> Exception:

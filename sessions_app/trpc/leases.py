@@ -34,9 +34,11 @@ class Leases:
             self.let_go(agent_id)
         self._sockets -= 1
         if not self._sockets and self._renewing is not None:
-            self._renewing.cancel()
+            # Forgotten first: a socket that opens meanwhile needs another.
+            renewing, self._renewing = self._renewing, None
+            renewing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._renewing
+                await renewing
 
     def hold(self, agent_id: str) -> None:
         self._held[agent_id] += 1

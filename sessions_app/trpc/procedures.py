@@ -108,7 +108,7 @@ def _list_entries(caller: Caller, given: Input) -> Any:
         entries = entries.filter(tags__contains=given["tags"])
     if "createdBy" in given:
         entries = entries.filter(created_by=given["createdBy"])
-    return [entry_object(entry) for entry in list_whole(entries, "key", "value")]
+    return [entry_object(entry) for entry in list_whole(entries, "key", "value", "tags")]
 
 
 def _ask(caller: Caller, given: Input) -> Any:

@@ -43,6 +43,7 @@ async def test_sharing_makes_then_replaces_an_entry(trpc: OpenClient) -> None:
     assert (replaced["value"], replaced["tags"]) == ("", [])
     kept = ("id", "key", "createdBy", "createdAt")
     assert [replaced[name] for name in kept] == [made[name] for name in kept]
+    assert replaced["updatedAt"] >= made["updatedAt"]
     assert await client.query("context.get", {"key": "flow"}) == replaced
 
 
@@ -209,6 +210,75 @@ async def test_an_input_that_is_no_object_is_one_issue(
     ]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "given", "broken"),
+    [
+        (
+            "mutation",
+            "session.join",
+            {"name": "", "repoPath": 5},
+            [["name"], ["role"], ["repoPath"]],
+        ),
+        ("mutation", "session.leave", {"agentId": None}, [["agentId"]]),
+        ("mutation", "context.share", {**share("k", ""), "tags": None}, [["tags"]]),
+        ("query", "context.get", {"key": ""}, [["key"]]),
+        ("query", "context.list", None, [[]]),
+        ("query", "context.list", {"tags": "a", "createdBy": ""}, [["tags"], ["createdBy"]]),
+        ("query", "context.list", {"createdBy": None}, [["createdBy"]]),
+        ("mutation", "questions.ask", {"to": None}, [["question"], ["to"], ["agentId"]]),
+        ("mutation", "questions.answer", {}, [["questionId"], ["answer"], ["agentId"]]),
+        ("query", "questions.listPending", None, [[]]),
+        ("query", "questions.listPending", {"agentId": None}, [["agentId"]]),
+        (
+            "mutation",
+            "decisions.log",
+            {"rationale": None},
+            [["decision"], ["rationale"], ["agentId"]],
+        ),
+    ],
+)
+async def test_each_procedure_checks_its_input(
+    trpc: OpenClient, method: str, path: str, given: Any, broken: Any
+) -> None:
+    client = await trpc()
+
+    answer = await client.call(method, path, given)
+
+    assert answer["error"]["data"] == {"code": "BAD_REQUEST", "httpStatus": 400, "path": path}
+    assert [issue["path"] for issue in json.loads(answer["error"]["message"])] == broken
+
+
+@pytest.mark.parametrize("path", ["session.list", "decisions.list"])
+async def test_procedures_without_input_ignore_whatever_comes(trpc: OpenClient, path: str) -> None:
+    client = await trpc()
+
+    odd: list[Any] = [None, 5, [], {"agentId": 5}]
+    for given in odd:
+        assert await client.query(path, given) == []
+
+
+async def test_what_a_caller_may_not_choose_is_ignored(trpc: OpenClient) -> None:
+    client = await trpc()
+    chosen = {"id": AGENT, "connectedAt": "2031-05-06T07:08:09.123Z", "sessionId": "x"}
+
+    joined = await client.mutate("session.join", {**JOIN, **chosen})
+
+    assert joined["agent"]["id"] != AGENT
+    assert joined["agent"]["connectedAt"] != chosen["connectedAt"]
+    assert joined["sessionId"] != "x"
+
+
+@pytest.mark.parametrize("agent_id", [UNKNOWN, UNKNOWN.replace("0", "f"), AGENT.upper()])
+async def test_nil_max_and_capitals_are_uuids_and_kept_as_given(
+    trpc: OpenClient, agent_id: str
+) -> None:
+    client = await trpc()
+
+    entry = await client.mutate("context.share", {**share("k", "v"), "agentId": agent_id})
+
+    assert entry["createdBy"] == agent_id
+
+
 @pytest.mark.parametrize("role", [..., None, "boss", 1, ["source"]])
 async def test_a_bad_role_names_the_good_ones(trpc: OpenClient, role: Any) -> None:
     client = await trpc()
@@ -284,15 +354,11 @@ async def test_a_thousand_tags_are_enough(trpc: OpenClient) -> None:
     assert [issue["code"] for issue in json.loads(answer["error"]["message"])] == ["too_big"]
 
 
-async def test_fifty_clients_that_share_one_key_leave_one_entry(trpc: OpenClient) -> None:
+async def test_many_clients_that_share_one_key_leave_one_entry(trpc: OpenClient) -> None:
     clients = [await trpc() for _ in range(10)]
 
     shared = await asyncio.gather(
-        *(
-            client.mutate("context.share", share("k", f"{number}-{n}"))
-            for number, client in enumerate(clients)
-            for n in [0]
-        )
+        *(client.mutate("context.share", share("k", str(n))) for n, client in enumerate(clients))
     )
 
     assert len({entry["id"] for entry in shared}) == 1

@@ -7,15 +7,14 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
-from django.db import connections
 
 from tests.conftest import Server
-from tests.serve.serving import Serving, free_ports
+from tests.serve.serving import free_ports
 from tests.trpc.client import AGENT, RawClient, share
 from tests.trpc.real_clients import GENERATIONS, RealClient
+from tests.trpc.servers import another_server, url_of
 from tests.trpc.wire import Wire
 
 JOIN = {"name": "api-side", "role": "source", "repoPath": "/srv/api"}
@@ -38,18 +37,6 @@ async def real(generation: str, server: Server, session: str) -> AsyncIterator[O
             return await stack.enter_async_context(RealClient.open(generation, address, **options))
 
         yield open_client
-
-
-def another_server(home: Path, **variables: str) -> Serving:
-    """A server process of its own on the suite's database."""
-    at = connections["default"].settings_dict
-    host, user, password = (quote(at[name], safe="") for name in ("HOST", "USER", "PASSWORD"))
-    url = f"postgresql://{user}:{password}@/{at['NAME']}?host={host}&port={at['PORT']}"
-    return Serving(home, DATABASE_URL=url, **variables)
-
-
-def url_of(serving: Serving) -> str:
-    return f"ws://127.0.0.1:{serving.port('COORDINATOR_PORT')}"
 
 
 async def test_every_procedure_answers_what_the_client_expects(

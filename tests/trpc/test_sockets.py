@@ -1,5 +1,6 @@
 """How one socket behaves: envelopes, odd clients, keep-alive, who may come in."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -50,6 +51,15 @@ async def test_what_cannot_be_read_is_answered_once_and_the_socket_stays_open(
 
     await parse_error(client)
     assert await client.query("session.list") == []
+
+
+async def test_nothing_of_a_batch_with_a_bad_element_is_carried_out(trpc: OpenClient) -> None:
+    client = await trpc()
+
+    await client.send([request(1, "mutation", "context.share", share("k", "v")), 5])
+
+    await parse_error(client)
+    assert await client.query("context.get", {"key": "k"}) is None
 
 
 async def test_text_that_is_no_utf8_closes_with_1007(trpc: OpenClient) -> None:
@@ -138,6 +148,15 @@ async def test_the_id_of_a_live_subscription_is_refused_and_it_lives_on(trpc: Op
     assert (await client.frame())["result"]["data"]["key"] == "k"
 
 
+async def test_a_lone_surrogate_in_an_id_or_a_path_comes_back(trpc: OpenClient) -> None:
+    client = await trpc()
+
+    await client.send('{"id":"\\ud83d","method":"query","params":{"path":"\\udc00\\u0000"}}')
+
+    answer = await client.frame()
+    assert (answer["id"], answer["error"]["data"]["path"]) == ("\ud83d", "\udc00\0")
+
+
 async def test_stopping_what_does_not_run_gets_no_answer(trpc: OpenClient) -> None:
     client = await trpc()
 
@@ -220,6 +239,44 @@ async def test_a_quiet_client_is_asked_and_stays_as_long_as_it_answers(trpc: Ope
 
 
 @pytest.mark.usefixtures("short_times")
+async def test_any_message_is_an_answer(trpc: OpenClient) -> None:
+    client = await trpc()
+
+    for answer in ("PING", "{", request(1, "query", "session.list")):
+        assert await client.text() == "PING"
+        await client.send(answer)
+        assert await client.text() != "PING"
+
+    assert await client.text() == "PING"
+    await client.send("PONG")
+    assert client.socket.close_code is None
+
+
+@pytest.mark.usefixtures("short_times")
+async def test_what_the_server_sends_does_not_count_as_a_sign_of_life(trpc: OpenClient) -> None:
+    client, writer = await trpc(), await trpc()
+    await client.subscribe(1, "context.onContextChange")
+
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            await writer.mutate("context.share", share("k", "v"))
+            await client.text()
+
+    assert client.socket.close_code == 1006
+
+
+@pytest.mark.usefixtures("short_times")
+async def test_pings_of_the_websocket_itself_do_not_count_either(trpc: OpenClient) -> None:
+    client = await trpc()
+
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            await (await client.socket.ping())
+
+    assert client.socket.close_code == 1006
+
+
+@pytest.mark.usefixtures("short_times")
 async def test_a_client_that_does_not_answer_is_cut_off(trpc: OpenClient) -> None:
     client = await trpc()
 
@@ -228,6 +285,16 @@ async def test_a_client_that_does_not_answer_is_cut_off(trpc: OpenClient) -> Non
         await client.text()
 
     assert client.socket.close_code == 1006
+
+
+async def test_a_pong_nobody_asked_for_gets_no_answer(trpc: OpenClient) -> None:
+    client = await trpc("?connectionParams=1")
+
+    await client.send("PONG")
+    await client.send({"data": None})
+    await client.send("PONG")
+
+    assert await client.barrier() == []
 
 
 async def test_ping_is_answered_behind_earlier_frames_even_before_parameters(
@@ -291,6 +358,16 @@ async def test_key_or_token_may_come_by_url_by_header_or_as_a_parameter(
     assert await code_of(client) == "OK"
 
 
+@pytest.mark.parametrize("flag", ["0", "", "true", "11"])
+async def test_only_the_flag_1_announces_parameters(trpc: OpenClient, flag: str) -> None:
+    client = await trpc(f"?connectionParams={flag}")
+
+    await client.send({"method": "connectionParams", "data": {"token": "abc"}})
+
+    await parse_error(client)
+    assert await client.query("session.list") == []
+
+
 async def test_parameters_may_choose_the_session(trpc: OpenClient, session: str) -> None:
     client = await trpc("?connectionParams=1")
     await client.send({"method": "connectionParams", "data": {"session": session}})
@@ -300,9 +377,21 @@ async def test_parameters_may_choose_the_session(trpc: OpenClient, session: str)
     assert joined["sessionId"] == session
 
 
-async def test_bad_parameters_are_answered_once_and_close_the_socket(trpc: OpenClient) -> None:
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"method": "connectionParams", "data": {"session": 5}},
+        {"method": "connectionParams"},
+        [{"data": None}],
+        request(1, "query", "session.list"),
+        "{",
+    ],
+)
+async def test_bad_parameters_are_answered_once_and_close_the_socket(
+    trpc: OpenClient, frame: Any
+) -> None:
     client = await trpc("?connectionParams=1")
-    await client.send({"method": "connectionParams", "data": {"session": 5}})
+    await client.send(frame)
 
     await parse_error(client)
     with pytest.raises(ConnectionClosed):
@@ -354,6 +443,13 @@ async def test_the_first_subprotocol_offered_is_taken(trpc: OpenClient) -> None:
     client = await trpc(subprotocols=["first", "second"])
 
     assert client.socket.subprotocol == "first"
+
+
+async def test_nothing_is_compressed(trpc: OpenClient) -> None:
+    client = await trpc()
+
+    assert client.socket.response is not None
+    assert "Sec-WebSocket-Extensions" not in client.socket.response.headers
 
 
 async def test_plain_http_on_this_port_is_told_to_upgrade(server: Server) -> None:
