@@ -92,23 +92,48 @@ async def test_an_agent_that_left_writes_without_being_listed_again(trpc: OpenCl
     assert await client.query("session.list") == []
 
 
-async def test_a_held_agent_is_renewed(
-    trpc: OpenClient, api: Api, session: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.05)
-    client = await trpc()
-    agent = (await client.mutate("session.join", JOIN))["agent"]["id"]
-    holder = leases.Leases()
+async def last_seen(api: Api, session: str) -> str:
+    listed = (await api.get(f"/api/sessions/{session}/agents")).json()["agents"]
+    return str(listed[0]["last_seen_at"])
 
-    async def last_seen() -> str:
-        listed = (await api.get(f"/api/sessions/{session}/agents")).json()["agents"]
-        return str(listed[0]["last_seen_at"])
 
-    joined_at = await last_seen()
-    holder.open()
-    holder.hold(agent)
-
+async def until_renewed(api: Api, session: str) -> None:
+    before = await last_seen(api, session)
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while await last_seen() == joined_at:
+        while await last_seen(api, session) == before:
             pass
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("often")
+async def test_an_agent_is_renewed_as_long_as_its_socket_is_open(
+    trpc: OpenClient, api: Api, session: str
+) -> None:
+    client = await trpc()
+
+    await client.mutate("session.join", JOIN)
+
+    await until_renewed(api, session)
+
+
+@pytest.mark.usefixtures("often")
+async def test_agents_are_renewed_when_one_socket_opens_as_the_last_one_closes(
+    api: Api, session: str
+) -> None:
+    joined = await api.post(f"/api/sessions/{session}/agents", json=JOIN)
+    agent = joined.json()["agent"]["id"]
+    holder = leases.Leases()
+    holder.open()
+
+    async def open_another() -> None:
+        holder.open()
+        holder.hold(agent)
+
+    await asyncio.gather(holder.close(set()), open_another())
+
+    await until_renewed(api, session)
     await holder.close({agent})

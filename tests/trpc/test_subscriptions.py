@@ -1,8 +1,17 @@
 """What a subscription is told, in which order, and where it resumes."""
 
 import asyncio
+import contextlib
+import time
 from typing import Any
 
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from dcm.lib.threads import in_thread
+from realtime.models import LoggedEvent
+from sessions_app.trpc import consumers
+from sessions_app.trpc.procedures import TOPICS
 from tests.conftest import Api
 from tests.trpc.client import AGENT, Frame, RawClient, request, share
 from tests.trpc.conftest import OpenClient
@@ -143,6 +152,83 @@ async def test_a_last_event_id_that_makes_no_sense_is_as_good_as_none(trpc: Open
         await client.subscribe(number, "context.onContextChange", given)
 
     assert await client.barrier() == []
+
+
+async def test_of_a_pruned_log_what_is_kept_is_replayed(trpc: OpenClient) -> None:
+    client = await trpc()
+    await client.subscribe(1, "context.onContextChange")
+    shared = [await client.mutate("context.share", share("k", str(n))) for n in range(3)]
+    ids = [(await client.frame())["result"]["id"] for _ in range(3)]
+    pruned = LoggedEvent.objects.filter(seq__lte=int(ids[1]))
+    await in_thread(pruned.delete)
+
+    await resume(client, "context.onContextChange", "0")
+
+    assert await next_data(client) == shared[2]
+
+
+async def test_an_answer_that_was_replaced_is_still_told_as_it_was(trpc: OpenClient) -> None:
+    client = await trpc()
+    asked = await client.mutate("questions.ask", {"question": "?", "agentId": AGENT})
+    reply = {"questionId": asked["id"], "agentId": AGENT}
+    answers = [
+        await client.mutate("questions.answer", {**reply, "answer": text})
+        for text in ("80", "8443")
+    ]
+
+    await resume(client, "questions.onQuestion", "0")
+
+    assert [await next_data(client) for _ in range(3)] == [asked, *answers]
+
+
+async def test_an_agent_list_is_not_replayed_but_shown_as_it_is(trpc: OpenClient) -> None:
+    client = await trpc()
+    agents = [(await client.mutate("session.join", JOIN))["agent"] for _ in range(3)]
+
+    await resume(client, "session.onAgentChange", "0")
+
+    assert await next_data(client) == agents
+    assert await client.barrier() == []
+
+
+async def test_what_failed_is_told_to_nobody(trpc: OpenClient) -> None:
+    client = await trpc()
+    for number, path in enumerate(TOPICS):
+        await client.subscribe(number, path)
+    await client.barrier()
+
+    await client.call("mutation", "session.join", {**JOIN, "role": "boss"})
+    await client.call("mutation", "session.leave", {"agentId": AGENT})
+    await client.call("mutation", "context.share", share("k", "v" * (2**20 + 1)))
+    unknown = {"questionId": AGENT, "answer": "a", "agentId": AGENT}
+    await client.call("mutation", "questions.answer", unknown)
+    await client.mutate("decisions.log", {"decision": "the end", "agentId": AGENT})
+
+    assert (await next_data(client))["decision"] == "the end"
+
+
+async def test_a_reader_that_does_not_read_is_let_go_and_may_resume(
+    trpc: OpenClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "SLOW_SECONDS", 0.3)
+    monkeypatch.setattr(consumers, "CLOSE_SECONDS", 0.1)
+    writer, slow = await trpc(), await trpc(max_queue=1)
+    await slow.subscribe(1, "context.onContextChange")
+    values: list[str] = []
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline or len(values) < 20:  # for longer than it is waited for
+        values.append(f"{len(values)}".ljust(2**20))
+        await writer.mutate("context.share", share("k", values[-1]))
+
+    heard = []
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            heard.append((await slow.frame())["result"])
+    await resume(writer, "context.onContextChange", heard[-1]["id"])
+    missed = [await next_data(writer) for _ in values[len(heard) :]]
+
+    assert missed
+    assert [entry["value"] for entry in [*(each["data"] for each in heard), *missed]] == values
 
 
 async def test_other_sessions_are_not_replayed(trpc: OpenClient) -> None:
