@@ -119,13 +119,13 @@ def _tagged(response: Response, entry: ContextEntry) -> Response:
 
 def _expected_version(request: Request) -> int | None:
     """The version that the caller has read, 0 for none; null when it sets no condition."""
-    if request.headers.get("If-None-Match") == "*":
-        return 0
-    condition = request.headers.get("If-Match")
-    if condition is None:
+    match, none_match = (request.headers.get(name) for name in ("If-Match", "If-None-Match"))
+    if match is None and none_match is None:
         return None
-    version = re.fullmatch(r'"([0-9]{1,18})"', condition)
-    if version is None:
+    if match is None and none_match == "*":
+        return 0
+    version = re.fullmatch(r'"([0-9]{1,18})"', match or "")
+    if version is None or none_match is not None:
         raise InvalidCondition
     return int(version[1])
 
