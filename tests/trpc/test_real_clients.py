@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.conftest import Server
-from tests.serve.serving import free_ports
+from tests.serve.serving import Serving, free_ports
 from tests.trpc.client import AGENT, RawClient, share
 from tests.trpc.real_clients import GENERATIONS, RealClient
 from tests.trpc.servers import another_server, url_of
@@ -238,3 +239,27 @@ async def test_a_server_says_goodbye_before_it_stops(tmp_path: Path, server: Ser
             assert await client.frame() == {"id": None, "method": "reconnect"}
             await client.socket.wait_closed()
             assert client.socket.close_code == 1012
+
+
+async def test_workers_of_one_server_are_one_coordinator(tmp_path: Path, server: Server) -> None:
+    with another_server(tmp_path, "--workers", "2") as serving:
+        async with contextlib.AsyncExitStack() as stack:
+            clients: list[RawClient] = []
+            while not each_worker_has_a_socket(serving):
+                opening = RawClient.open(url_of(serving))
+                clients.append(await stack.enter_async_context(opening))
+                await clients[-1].subscribe(1, "context.onContextChange")
+
+            entry = await clients[0].mutate("context.share", share("flow", "PKCE"))
+
+            for client in clients:
+                assert (await client.frame())["result"]["data"] == entry
+
+
+def each_worker_has_a_socket(serving: Serving) -> bool:
+    held = [
+        [link for link in worker.net_connections() if link.status == psutil.CONN_ESTABLISHED]
+        for worker in serving.workers()
+    ]
+    port = serving.port("COORDINATOR_PORT")
+    return all(any(link.laddr.port == port for link in links) for links in held)
