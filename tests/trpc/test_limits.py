@@ -1,5 +1,6 @@
 """How much one session, one text and one frame may hold, and what is answered beyond it."""
 
+import asyncio
 import contextlib
 import uuid
 from pathlib import Path
@@ -80,6 +81,17 @@ async def test_a_full_session_says_so(
 
     assert [code_of(answer) for answer in answers] == ["OK", "OK", TOO_MANY]
     assert answers[2]["error"]["message"].endswith("in this session: at most 2")
+
+
+async def test_of_many_at_once_exactly_as_many_come_in_as_fit(
+    trpc: OpenClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coordinator, "MOST_AGENTS", 3)
+    clients = [await trpc() for _ in range(12)]
+
+    answers = await asyncio.gather(*(c.call("mutation", "session.join", JOIN) for c in clients))
+
+    assert sorted(code_of(answer) for answer in answers) == ["OK"] * 3 + [TOO_MANY] * 9
 
 
 @pytest.mark.parametrize(
