@@ -9,7 +9,6 @@ import os
 import shutil
 import socket
 import threading
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 
 import httpx
@@ -18,15 +17,12 @@ import pytest
 import uvicorn
 from django.conf import settings
 from django.db import connection
-from django.db.models import Max
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django.plugin import DjangoDbBlocker
 
 from dcm.lib.embedded import EmbeddedPostgres
-from realtime.fanout import hub
-from realtime.models import LoggedEvent
 from tests.environment import HOME
-from tests.sockets import PATIENCE_SECONDS, Listener
+from tests.sockets import Listener
 
 Api = httpx.AsyncClient
 Listen = Callable[..., Awaitable[Listener]]
@@ -85,17 +81,8 @@ def empty_tables(request: pytest.FixtureRequest) -> Iterator[None]:
     """
     yield
     if "database" in request.fixturenames or "server" in request.fixturenames:
-        until_the_hub_has_read()
         with connection.cursor() as cursor:
             cursor.execute("".join(f"DELETE FROM {table};" for table in TABLES))
-
-
-def until_the_hub_has_read() -> None:
-    """To the hub, events that are deleted before it has read them are lost: it closes sockets."""
-    newest = LoggedEvent.objects.aggregate(seq=Max("seq", default=0))["seq"]
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while hub.following and hub.position < newest and time.monotonic() < deadline:
-        time.sleep(0.001)
 
 
 TABLES = [
