@@ -182,7 +182,9 @@ class Hub:
             if not heard:
                 if not self.channels:  # still nobody, so whoever comes now comes after the head
                     moved: bool = head > self.position
-                    self._move(head)
+                    if moved:
+                        self.tail.clear()
+                        self._move(head)
                     return moved
                 continue
             if first is None:

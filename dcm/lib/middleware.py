@@ -3,18 +3,29 @@
 import hmac
 from collections.abc import Callable
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.utils.decorators import sync_and_async_middleware
 
 from dcm.lib.api import is_page, json_response
 
 METHODS = "GET,HEAD,PUT,POST,DELETE,PATCH,QUERY"
+LARGE_BYTES = 1_400  # less fits into one packet anyway
 OPEN_PATHS = frozenset({"/health", "/livez"})  # load balancers ask these without a key
+
+
+class Compress(GZipMiddleware):
+    """Large replies, for clients that ask for it. Streams keep their parts."""
+
+    def process_response(self, request: HttpRequest, response: Any) -> HttpResponseBase:
+        if response.streaming or len(response.content) < LARGE_BYTES:
+            return cast("HttpResponseBase", response)
+        return super().process_response(request, response)
 
 
 @sync_and_async_middleware

@@ -124,7 +124,8 @@ def _expected_version(request: Request) -> int | None:
         return None
     if match is None and none_match == "*":
         return 0
-    version = re.fullmatch(r'"([0-9]{1,18})"', match or "")
+    # Weak when the reply that gave it was compressed.
+    version = re.fullmatch(r'(?:W/)?"([0-9]{1,18})"', match or "")
     if version is None or none_match is not None:
         raise InvalidCondition
     return int(version[1])

@@ -174,7 +174,7 @@ async def test_filters_of_actions_are_not_validated(api: Api) -> None:
 
     page = await get(api, "/api/actions", tool_type="nonsense", tool_name="edit")
 
-    assert page == {"actions": [], "count": 0, "limit": 100, "offset": 0}
+    assert page == {"actions": [], "count": 0, "limit": 100, "offset": 0, "next_cursor": None}
 
 
 async def test_hourly_counts_cover_the_last_24_hours(api: Api) -> None:

@@ -100,6 +100,7 @@ async def test_an_inbox_shows_the_whole_message(api: Api) -> None:
         ],
         "count": 1,
         "unread_remaining": 0,
+        "next_cursor": None,
     }
 
 
@@ -359,6 +360,7 @@ async def test_an_unknown_agent_has_an_empty_inbox(api: Api) -> None:
         "messages": [],
         "count": 0,
         "unread_remaining": 0,
+        "next_cursor": None,
     }
 
 

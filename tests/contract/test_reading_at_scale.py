@@ -90,7 +90,7 @@ async def test_an_unchanged_hierarchy_is_not_sent_again(api: Api) -> None:
 
 
 async def test_large_replies_are_compressed_for_those_who_ask(api: Api) -> None:
-    await asyncio.gather(*(api.post("/api/actions", json=ACTION) for _ in range(20)))
+    await asyncio.gather(*(api.post("/api/actions", json=ACTION) for _ in range(40)))
 
     packed = await api.get("/api/actions", headers={"Accept-Encoding": "gzip"})
     plain = await api.get("/api/actions", headers={"Accept-Encoding": "identity"})

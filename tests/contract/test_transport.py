@@ -84,7 +84,7 @@ async def test_an_unknown_route_is_a_404_in_json(api: Api, path: str) -> None:
         ("POST", f"/api/projects/{UNKNOWN}"),
         ("DELETE", "/api/actions"),
         ("PATCH", "/api/actions"),
-        ("GET", f"/api/actions/{UNKNOWN}"),
+        ("PUT", f"/api/actions/{UNKNOWN}"),
         ("POST", "/api/actions/hourly"),
         ("GET", "/api/messages"),
         ("POST", "/api/routing/suggest"),
@@ -453,7 +453,7 @@ async def test_limit_0_shows_nothing(api: Api) -> None:
 
     page = await get(api, "/api/actions", limit=0)
 
-    assert page == {"actions": [], "count": 0, "limit": 0, "offset": 0}
+    assert page == {"actions": [], "count": 0, "limit": 0, "offset": 0, "next_cursor": None}
 
 
 async def test_a_host_that_is_not_ours_is_misdirected(api: Api) -> None:
