@@ -5,20 +5,31 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 
 from dcm.lib.errors import DatabaseUnavailable, DomainError, is_unavailable
+from dcm.lib.threads import in_thread
 from realtime import frames
 from realtime.access import channel_of, check_hearing, check_saying, event_of, identify
 from realtime.channel_names import GLOBAL, agent_channel, session_channel
 from realtime.cursor import Cursor
-from realtime.fanout import hub
+from realtime.deliveries import Deliveries
+from realtime.fanout import RESYNC, hub
 from realtime.frames import Frame, Refused, UnknownType
+from realtime.log import Entry
+from realtime.selectors import (
+    REPLAY_BATCH,
+    entries_between,
+    parse_age,
+    start_after,
+    start_at,
+    start_since,
+)
 from realtime.services import announce_connected, announce_disconnected, publish_for_client
 from realtime.sockets import SLOW, sockets
 from realtime.tokens import Identity
@@ -27,8 +38,16 @@ logger = logging.getLogger("dcm.realtime")
 
 MOST_SUBSCRIPTIONS = 1_000
 CLOSE_SECONDS = 1
+RESUME_SECONDS = 60
 OWN_EVENT_SECONDS = 2
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class Resume(NamedTuple):
+    """What a client comes back for: channels that it takes soon are replayed from here."""
+
+    after: int
+    until: float  # of time.monotonic()
 
 
 class TooManySubscriptions(Refused):
@@ -50,6 +69,9 @@ class NativeConsumer(AsyncConsumer):
         self.channels: set[str] = set()
         self.heard_at = time.monotonic()
         self.sending_since: float | None = None
+        self.deliveries = Deliveries()
+        self._tracks = True
+        self._resume: Resume | None = None
         self._cursor = Cursor()
         self._in_order = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -61,7 +83,7 @@ class NativeConsumer(AsyncConsumer):
             "publish": self._on_publish,
             "ping": self._on_ping,
             "pong": self._on_sign_of_life,
-            "ack": self._on_sign_of_life,
+            "ack": self._on_ack,
         }
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -83,14 +105,16 @@ class NativeConsumer(AsyncConsumer):
     # --- what the server tells us -----------------------------------------------------------
 
     async def websocket_connect(self, message: Any) -> None:
-        query = parse_qs(self.scope.get("query_string", b"").decode("utf-8", "replace"))
-        self._claimed_session = query.get("session_id", [""])[0] or None
+        query = _parameters(self.scope)
+        self._claimed_session = query.get("session_id")
+        self._tracks = query.get("ack") != "none"
         await self._transmit({"type": "websocket.accept"})
         sockets.add(self)
         self._start(self._send_events())
-        await self._send(frames.connected_frame(self.client_id))
-        self._subscribe(GLOBAL)
-        if token := query.get("token", [""])[0]:
+        report = await self._find_start(query)
+        await self._send(frames.connected_frame(self.client_id, report))
+        await self._hear([GLOBAL])
+        if token := query.get("token"):
             await self._answer({"type": "auth", "token": token}, self._authenticate)
 
     async def websocket_receive(self, message: Any) -> None:
@@ -140,8 +164,7 @@ class NativeConsumer(AsyncConsumer):
             check_hearing(channel, self.identity)
         if len(self.channels | wanted) > MOST_SUBSCRIPTIONS:
             raise TooManySubscriptions
-        for channel in wanted:
-            self._subscribe(channel)
+        await self._hear(wanted)
         await self._acknowledge(request)
 
     async def _on_unsubscribe(self, request: Frame) -> None:
@@ -169,6 +192,9 @@ class NativeConsumer(AsyncConsumer):
     async def _on_ping(self, request: Frame) -> None:
         await self._send(frames.pong_frame(request))
 
+    async def _on_ack(self, request: Frame) -> None:
+        self.deliveries.acknowledge(request.get("message_id", request.get("id")))
+
     async def _on_sign_of_life(self, request: Frame) -> None:
         """Nothing to do: that it came was noted."""
 
@@ -180,28 +206,68 @@ class NativeConsumer(AsyncConsumer):
     async def _authenticate(self, request: Frame, *, acknowledged: bool = False) -> None:
         """Contract: websocket 4.2. A failure leaves an earlier identity in place."""
         known = self.identity.session_id if self.identity else None
-        self.identity = identify(request, known or self._claimed_session)
+        identity = identify(request, known or self._claimed_session)
+        report = await self._find_start(request)
+        self.identity = identity
         if acknowledged:  # also without an id, or the original's SDK never counts as authenticated
-            await self._send(frames.ack_frame(request))
-        self._take_channels(self.identity)
-        await _if_possible(announce_connected(self.identity, self.client_id))
+            await self._send(frames.ack_frame(request, report))
+        await self._take_channels(identity)
+        await _if_possible(announce_connected(identity, self.client_id))
 
-    def _take_channels(self, identity: Identity) -> None:
+    async def _take_channels(self, identity: Identity) -> None:
         """Its own private ones; those that only an earlier identity could hear are dropped."""
         for channel in list(self.channels):
             try:
                 check_hearing(channel, identity)
             except Refused:
                 self._unsubscribe(channel)
-        self._subscribe(agent_channel(identity.agent_id))
-        if identity.session_id:
-            self._subscribe(session_channel(identity.session_id))
+        session = [session_channel(identity.session_id)] if identity.session_id else []
+        await self._hear([agent_channel(identity.agent_id), *session])
 
     # --- events -----------------------------------------------------------------------------
 
-    def _subscribe(self, channel: str) -> None:
-        self.channels.add(channel)
-        hub.subscribe(self, channel)
+    async def _find_start(self, wish: Mapping[str, Any]) -> Frame:
+        """From where the client wants to hear what it has missed; {} when it does not ask."""
+        event_id, age = wish.get("last_event_id"), parse_age(wish.get("since"))
+        if not event_id and age is None:
+            return {}
+        try:
+            if age is None:
+                start = await in_thread(start_after, event_id)
+            else:
+                start = await in_thread(start_since, age)
+            if start.recovered:
+                # Another process may have told the client of what this one has yet to read.
+                async with asyncio.timeout(OWN_EVENT_SECONDS):
+                    await hub.reach(start.after)
+                self._resume = Resume(start.after, time.monotonic() + RESUME_SECONDS)
+        except Exception as error:
+            if not isinstance(error, TimeoutError) and not is_unavailable(error):
+                raise
+            return {"recovered": False, "reason": "unavailable"}
+        return start.report()
+
+    async def _hear(self, channels: Collection[str]) -> None:
+        """Subscribe; what these channels said since the client was last here comes first."""
+        async with self._in_order:
+            await self._send_pending()
+            new = [channel for channel in channels if channel not in self.channels]
+            for channel in new:
+                self.channels.add(channel)
+                hub.subscribe(self, channel)
+            if new and self._resume and time.monotonic() < self._resume.until:
+                await self._replay(new, after=self._resume.after, upto=hub.position)
+
+    async def _replay(self, channels: Collection[str], *, after: int, upto: int) -> None:
+        begin = after
+        while after < upto:
+            entries = await in_thread(entries_between, after=after, upto=upto, channels=channels)
+            for entry in entries:
+                await self._tell(entry, channels)
+            after = entries[-1].seq if len(entries) == REPLAY_BATCH else upto
+        # Had the log been pruned meanwhile, events could be missing that we promised.
+        if not (await in_thread(start_at, begin)).recovered:
+            self.end(RESYNC, "Resync required")
 
     def _unsubscribe(self, channel: str) -> None:
         self.channels.discard(channel)
@@ -218,18 +284,37 @@ class NativeConsumer(AsyncConsumer):
                 await self._catch_up()
 
     async def _catch_up(self) -> None:
+        async with self._in_order:
+            await self._send_pending()
+
+    async def _send_pending(self) -> None:
         """Send what lies between our position and the last event that is for us."""
         cursor = self._cursor
-        async with self._in_order:
-            while cursor.is_behind:
-                entry = hub.tail.get(cursor.position + 1)
-                if entry is None:
-                    self.end(SLOW, "Too slow")
-                    return
-                for channel in entry.channels:
-                    if channel in self.channels:
-                        await self._pass_on(entry.message(channel))
-                cursor.position += 1
+        while cursor.is_behind:
+            entry = hub.tail.get(cursor.position + 1)
+            if entry is None:
+                self.end(SLOW, "Too slow")
+                return
+            cursor.position += 1
+            await self._tell(entry, self.channels)
+
+    async def _tell(self, entry: Entry, channels: Collection[str]) -> None:
+        for channel in entry.channels:
+            if channel in channels:
+                message = entry.message(channel)
+                await self._pass_on(message)
+                if self._tracks:
+                    self.deliveries.note(entry.seq, entry.type, message, time.monotonic())
+
+    def resend(self, now: float) -> None:
+        """Send again, as it was, what the client has not acknowledged in time."""
+        if self.sending_since is None and (again := self.deliveries.due(now)):
+            self._start(self._send_again(again))
+
+    async def _send_again(self, messages: list[dict[str, Any]]) -> None:
+        with contextlib.suppress(OSError):
+            for message in messages:
+                await self._pass_on(message)
 
     async def _send(self, frame: str) -> None:
         await self._pass_on({"type": "websocket.send", "text": frame})
@@ -279,6 +364,12 @@ class NativeConsumer(AsyncConsumer):
             task.cancel()
         if self.identity is not None:
             await _if_possible(announce_disconnected(self.identity, self.client_id))
+
+
+def _parameters(scope: Any) -> dict[str, str]:
+    """The parameters of the URL that say something; of a repeated one the first counts."""
+    parsed = parse_qs(scope.get("query_string", b"").decode("utf-8", "replace"))
+    return {name: values[0] for name, values in parsed.items()}
 
 
 async def _if_possible(announcement: Awaitable[None]) -> None:

@@ -55,12 +55,13 @@ def number_of(request: Frame) -> Any:
     return number if isinstance(number, str | int | float) else None
 
 
-def connected_frame(client_id: str) -> str:
-    return _frame(type="connected", client_id=client_id)
+def connected_frame(client_id: str, report: Frame) -> str:
+    """report: whether what the client has missed is replayed; {} when it did not ask."""
+    return _frame(type="connected", client_id=client_id, **report)
 
 
-def ack_frame(request: Frame) -> str:
-    return _frame(type="ack", id=number_of(request), success=True)
+def ack_frame(request: Frame, report: Frame | None = None) -> str:
+    return _frame(type="ack", id=number_of(request), success=True, **(report or {}))
 
 
 def failure_frame(request: Frame, error: DomainError) -> str:

@@ -31,11 +31,12 @@ class Entry:
         """The ASGI message for subscribers of this channel, the same object for all of them."""
         message = self._messages.get(channel)
         if message is None:
-            message = {"type": "websocket.send", "text": self._frame(channel)}
+            message = {"type": "websocket.send", "text": self.frame(channel)}
             self._messages[channel] = message
         return message
 
-    def _frame(self, channel: str) -> str:
+    def frame(self, channel: str) -> str:
+        """The event frame as subscribers of this channel get it."""
         return (
             f'{self._before}{_json(channel)},"event":{_json(self.type)},"data":{self.data}'
             f',"timestamp":{self._timestamp}}}'

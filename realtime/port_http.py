@@ -37,7 +37,7 @@ def _stats() -> dict[str, Any]:
         "connectedClients": len(sockets),
         "activeChannels": len(hub.channels),
         "channelStats": {name: len(group) for name, group in hub.channels.items()},
-        "pendingDeliveries": 0,
+        "pendingDeliveries": sockets.unacknowledged,
     }
 
 

@@ -4,6 +4,8 @@ import asyncio
 import time
 from typing import Protocol
 
+from realtime.deliveries import SCAN_SECONDS, Deliveries
+
 PING_SECONDS = 30
 SILENCE_SECONDS = 60
 SLOW_SECONDS = 10
@@ -15,7 +17,11 @@ class Socket(Protocol):
     heard_at: float
     sending_since: float | None
 
+    deliveries: Deliveries
+
     def ping(self) -> None: ...
+
+    def resend(self, now: float) -> None: ...
 
     def end(self, code: int, reason: str = "") -> None: ...
 
@@ -44,10 +50,23 @@ class OpenSockets:
             await asyncio.sleep(1)
             seconds += 1
             self._end_slow()
+            if seconds % SCAN_SECONDS == 0:
+                self._resend()
             if seconds % PING_SECONDS == 0:
                 self._end_silent()
                 for socket in list(self._open):
                     socket.ping()
+
+    @property
+    def unacknowledged(self) -> int:
+        """(event, client) pairs that were sent and not acknowledged."""
+        return sum(len(socket.deliveries) for socket in self._open)
+
+    def _resend(self) -> None:
+        now = time.monotonic()
+        for socket in list(self._open):
+            if socket.deliveries:
+                socket.resend(now)
 
     def _end_slow(self) -> None:
         """A client that does not read is not waited for; it can come back and resume."""

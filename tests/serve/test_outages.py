@@ -64,11 +64,12 @@ def test_a_database_that_died_is_started_again(home: Path) -> None:
         first.kill()
         first.wait(5)
 
-        replies = [serving.http.get("/health")]
+        project = {"path": "/srv"}
+        replies = [serving.http.post("/api/projects", json=project)]
         deadline = time.monotonic() + 20
-        while replies[-1].status_code != 200 and time.monotonic() < deadline:
-            replies.append(serving.http.get("/health"))
+        while replies[-1].status_code != 201 and time.monotonic() < deadline:
+            replies.append(serving.http.post("/api/projects", json=project))
 
-        assert replies[-1].status_code == 200
-        assert {reply.status_code for reply in replies} <= {200, 503}
-        assert serving.http.post("/api/projects", json={"path": "/srv"}).status_code == 201
+        assert replies[-1].status_code == 201
+        assert {reply.status_code for reply in replies} <= {201, 503}
+        assert serving.http.get("/health").status_code == 200
