@@ -7,11 +7,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
+from django.dispatch import receiver
 from django.utils import timezone
 
 from dcm.lib.errors import NotFound
 from messaging.models import Message, Subscription
 from projects.services.projects import ProjectNotFound
+from projects.signals import project_deleting
 from realtime.channel_names import GLOBAL, agent_channel, topic_channel
 from realtime.events import MessageExpired, MessageNew, MessageRead
 from realtime.publish import publish, publish_all
@@ -118,6 +120,16 @@ def mark_one_read(message_id: uuid.UUID, agent_id: str) -> None:
     if message is None:
         raise MessageNotFound
     mark_read([message], agent_id)
+
+
+@receiver(project_deleting)
+def hold_messages(project_id: uuid.UUID, **_: Any) -> None:
+    """Lock the messages of a project that goes in the order in which readers do."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM messaging_message WHERE project_id = %s ORDER BY id FOR UPDATE",
+            [project_id],
+        )
 
 
 def _read(message: Message, agent_id: str) -> MessageRead:

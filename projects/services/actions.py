@@ -125,7 +125,9 @@ def delete_action(action_id: uuid.UUID) -> None:
 @transaction.atomic
 def delete_actions_of_session(session_id: str) -> int:
     """Delete them all and return how many. Publishes actions.bulk_deleted, also for none."""
-    deleted, _ = Action.objects.filter(session_id=session_id).delete()
+    # One that is locked is being deleted by somebody else; waiting for it could deadlock.
+    mine = Action.objects.select_for_update(skip_locked=True).filter(session_id=session_id)
+    deleted, _ = Action.objects.filter(id__in=mine.values("id")).delete()
     publish(
         ActionsBulkDeleted(session_id=session_id, deleted_count=deleted),
         to=[GLOBAL, session_channel(session_id)],

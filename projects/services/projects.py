@@ -5,7 +5,8 @@ from django.db import connection, transaction
 
 from dcm.lib import wire
 from dcm.lib.errors import NotFound
-from projects.models import Project
+from projects.models import Project, Request
+from projects.signals import project_deleting
 from realtime.channel_names import GLOBAL
 from realtime.events import ProjectDeleted
 from realtime.publish import publish
@@ -44,11 +45,18 @@ def upsert_project(
     return Project.objects.raw(_UPSERT, parameters)[0]
 
 
+_HOLD_REQUESTS = "SELECT FROM projects_request WHERE project_id = %s ORDER BY id FOR UPDATE"
+
+
 @transaction.atomic
 def delete_project(project_id: uuid.UUID) -> None:
     """Delete the project and all below it. Publishes project.deleted. Raises ProjectNotFound."""
+    if not Project.objects.select_for_update().filter(id=project_id).exists():
+        raise ProjectNotFound
+    # Top down and in order of their ids, as everybody locks them.
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM projects_project WHERE id = %s", [project_id])
-        if not cursor.rowcount:
-            raise ProjectNotFound
+        cursor.execute(_HOLD_REQUESTS, [project_id])
+    Request.objects.filter(project_id=project_id).delete()
+    project_deleting.send(Project, project_id=project_id)
+    Project.objects.filter(id=project_id).delete()
     publish(ProjectDeleted(id=project_id), to=[GLOBAL])

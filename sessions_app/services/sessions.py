@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.dispatch import receiver
 from django.utils import timezone
 
@@ -16,7 +16,7 @@ from dcm.lib.statements import execute
 from projects.models import Project
 from projects.services.actions import NewAction
 from projects.services.projects import ProjectNotFound
-from projects.signals import actions_recorded
+from projects.signals import actions_recorded, project_deleting
 from realtime.channel_names import GLOBAL, session_channel
 from realtime.events import SessionCreated, SessionDeleted, SessionEnded, SessionEvent
 from realtime.publish import publish
@@ -138,6 +138,16 @@ def count_actions(actions: Sequence[NewAction], **_: Any) -> None:
     ]
     if counts:
         execute(_COUNT, wire.dump(counts).decode())
+
+
+@receiver(project_deleting)
+def hold_sessions(project_id: uuid.UUID, **_: Any) -> None:
+    """Lock the sessions of a project that goes in the order in which they are counted."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM sessions_app_session WHERE project_id = %s ORDER BY id FOR NO KEY UPDATE",
+            [project_id],
+        )
 
 
 def _hold_project(project_id: uuid.UUID) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,8 +11,10 @@ import httpx
 import pytest
 
 from dcm.lib.threads import in_thread
+from messaging.models import Message
 from projects.models import Action, Request, Subtask, Task
 from routing.models import KeywordToolScore
+from sessions_app.models import Session
 from tests.conftest import Api, Listen, Server
 from tests.contract.rest import (
     Row,
@@ -363,19 +366,66 @@ def _rows_left() -> int:
 
 
 async def test_inboxes_are_read_while_projects_are_deleted(crowd: Api) -> None:
-    for _ in range(ROUNDS):
+    for _ in range(2 * ROUNDS):
         project = (await post_project(crowd))["id"]
-        for n in range(30):
-            await post_message(crowd, project_id=project, priority=n % 7)
+        columns = {"project_id": project, "message_type": "x", "topic": "x", "content": {}}
+        rows = [Message(**columns) for _ in range(500)]
+        await in_thread(Message.objects.bulk_create, rows)
         replies = await at_once(
             crowd,
             mixed(
-                [("GET", f"/api/messages/ag-{n}", None) for n in range(30)],
+                [("GET", f"/api/messages/ag-{n}?limit=1000", None) for n in range(6)],
                 [("DELETE", f"/api/projects/{project}", None)],
             ),
         )
 
-        assert set(codes(replies)) <= {200, 204}
+        assert codes(replies) == {200: 6, 204: 1}
+
+
+async def test_sessions_are_counted_and_compacted_while_their_project_is_deleted(
+    crowd: Api,
+) -> None:
+    action = {"tool_name": "Edit", "tool_type": "builtin"}
+    for number in range(ROUNDS):
+        project = (await post_project(crowd))["id"]
+        names = [f"{number}-{uuid.uuid4()}" for _ in range(60)]
+        await in_thread(
+            Session.objects.bulk_create, [Session(id=name, project_id=project) for name in names]
+        )
+        columns = {"project_id": project, "session_id": "s-1", "prompt": "x"}
+        await in_thread(Request.objects.bulk_create, [Request(**columns) for _ in range(300)])
+        replies = await at_once(
+            crowd,
+            mixed(
+                [post("/api/compact/restore", session_id="s-1", agent_id="ag-7")] * 3,
+                [("DELETE", f"/api/projects/{project}", None)],
+                [post("/api/actions", **action, session_id=name) for name in sorted(names)],
+            ),
+        )
+
+        assert codes(replies) == {200: 3, 201: 60, 204: 1}
+
+
+async def test_actions_of_a_session_are_deleted_while_their_subtasks_are(
+    crowd: Api, listen: Listen
+) -> None:
+    listener = await listen()
+    for _ in range(ROUNDS):
+        subtask = await post_subtask(crowd)
+        columns = {"subtask_id": subtask["id"], "session_id": "s-1", "tool_name": "Edit"}
+        await in_thread(Action.objects.bulk_create, [Action(**columns) for _ in range(300)])
+        replies = await at_once(
+            crowd,
+            mixed(
+                [("DELETE", "/api/actions/by-session/s-1", None)] * 4,
+                [("DELETE", f"/api/subtasks/{subtask['id']}", None)],
+            ),
+        )
+
+        assert codes(replies) == {200: 4, 204: 1}
+        assert await ids(crowd, "/api/actions", "actions") == []
+    told = await events_of(listener, "actions.bulk_deleted")
+    assert sum(data["deleted_count"] for data in told) <= 300 * ROUNDS
 
 
 async def test_subscriptions_come_and_go_at_once(crowd: Api) -> None:
