@@ -257,10 +257,10 @@ class CoordinatorConsumer(AsyncConsumer):
             raise DuplicateId(f"Duplicate id {call.id}")
         if len(self._subscriptions) >= MOST_SUBSCRIPTIONS:
             raise TooManySubscriptions
-        # Before the log is read: what is committed after that wakes us.
+        # Before the log is read: what is committed after that wakes us, and has to wait its turn.
         hub.subscribe(self, session_channel(caller.session_id))
-        opening = await in_thread(open_subscription, call, topic, caller.session_id)
         async with self._turn:
+            opening = await in_thread(open_subscription, call, topic, caller.session_id)
             subscription = Subscription(call, topic, opening.resume_after)
             await self._send(frames.started_frame(call))
             if opening.agents is not None:

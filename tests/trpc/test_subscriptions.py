@@ -9,9 +9,12 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from dcm.lib.threads import in_thread
+from realtime.fanout import hub
 from realtime.models import LoggedEvent
+from sessions_app.services import coordinator
 from sessions_app.trpc import consumers
 from sessions_app.trpc.procedures import TOPICS
+from sessions_app.trpc.subscriptions import Opening, open_subscription
 from tests.conftest import Api
 from tests.trpc.client import AGENT, Frame, RawClient, request, share
 from tests.trpc.conftest import OpenClient
@@ -293,6 +296,31 @@ async def test_a_snapshot_and_the_lists_after_it_leave_no_gap(trpc: OpenClient) 
     for lists in [await task for task in watching]:
         begin = len(lists[0])
         assert lists == [agents[:n] for n in range(begin, 31)]
+
+
+@pytest.mark.parametrize("path", ["context.onContextChange", "session.onAgentChange"])
+async def test_what_happens_while_a_subscription_starts_is_told(
+    trpc: OpenClient, session: str, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    def open_late(*given: Any) -> Opening:
+        """Between the reading of the log and the start there is another event."""
+        opening = open_subscription(*given)
+        coordinator.share_context(session_id=session, key="k", value="", agent_id=AGENT)
+        coordinator.join_session(session_id=session, name="n", role="source", repo_path="/")
+        while hub.position < opening.head + 2:
+            time.sleep(0.001)
+        return opening
+
+    client = await trpc()
+    await client.subscribe(0, path)
+    await client.barrier()
+    monkeypatch.setattr(consumers, "open_subscription", open_late)
+
+    await client.subscribe(1, path)
+
+    told = [await client.frame() for _ in range(3 if "Agent" in path else 2)]
+    assert {frame["id"] for frame in told} == {0, 1}
+    assert told[-1]["id"] == 1
 
 
 async def test_nothing_follows_stopped_until_the_id_is_used_again(trpc: OpenClient) -> None:
