@@ -24,12 +24,16 @@ from django.urls import ResolverMatch, get_resolver, set_script_prefix
 from django.utils.module_loading import import_string
 
 from dcm.lib.api import error_response, is_page, view_of
-from dcm.lib.errors import BodyTooLarge, Malformed
+from dcm.lib.database_check import database
+from dcm.lib.errors import BodyTooLarge, DatabaseUnavailable, Malformed
 from dcm.lib.threads import ConnectionThreads, pool
 
 Scope = Any  # a dictionary, as the ASGI specification has it
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
+
+PATIENT_SECONDS = 0.4
+"""After so long somebody asks whether the database answers at all."""
 
 UNWATCHED_SECONDS = 0.1
 """A view that takes longer is cancelled when its client goes. Most are done before."""
@@ -68,7 +72,7 @@ class LeanHandler(ASGIHandler):
         try:
             request = await _read_request(scope, receive)
             client.watch(after=UNWATCHED_SECONDS)
-            response = await self._respond(request)
+            response = await self._respond_in_time(request)
             await self._send(response, request, client, send)
         except RequestAborted:
             return
@@ -86,6 +90,18 @@ class LeanHandler(ASGIHandler):
         if response is None and not is_page(request.path):
             response = error_response(exception, failure=_failure_label(request))
         return response
+
+    async def _respond_in_time(self, request: LeanRequest) -> Any:
+        """503 instead, when the database hangs: what it was asked may yet happen."""
+        patience = Patience()
+        try:
+            return await self._respond(request)
+        except asyncio.CancelledError:
+            if not patience.take_back():
+                raise
+            return error_response(DatabaseUnavailable())
+        finally:
+            patience.forget()
 
     async def _respond(self, request: LeanRequest) -> Any:
         if request.refusal is None:
@@ -139,6 +155,38 @@ class LeanHandler(ASGIHandler):
         else:
             body = b"" if request.method == "HEAD" else response.content
             await send({"type": "http.response.body", "body": body})
+
+
+class Patience:
+    """Cancels the current task when that takes long and the database does not answer."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._task = asyncio.current_task()
+        self._watcher: asyncio.Task[None] | None = None
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(PATIENT_SECONDS, self._begin)
+
+    def take_back(self) -> bool:
+        """Whether the cancellation was ours, and is over."""
+        if self.ended and self._task is not None:
+            self._task.uncancel()
+        return self.ended
+
+    def forget(self) -> None:
+        self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    def _begin(self) -> None:
+        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while (await database.finding())["healthy"]:  # noqa: ASYNC110  nothing would set an event
+            await asyncio.sleep(PATIENT_SECONDS)
+        self.ended = True
+        if self._task is not None:
+            self._task.cancel()
 
 
 class Client:

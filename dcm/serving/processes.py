@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import threading
@@ -28,6 +29,12 @@ def stop_signals() -> list[signal.Signals]:
     """What asks the server to stop: SIGTERM, Ctrl-C, a closed terminal unless under nohup."""
     closed = [] if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [signal.SIGHUP]
     return [signal.SIGTERM, signal.SIGINT, *closed]
+
+
+def allow_open_files() -> None:
+    """As many as the system lets us: each socket is one, and shells allow but 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def run(

@@ -93,7 +93,8 @@ async def test_a_newcomer_may_ask_for_the_last_minutes(server: Server, api: Api)
         first = await listener.next_frame()
 
         assert first["recovered"] is True
-        assert 1 in await numbers(listener, 1) or 1 in await numbers(listener, 50)
+        while (await listener.next_event("session.created"))["data"]["id"] != "s-1":
+            pass  # of others, before
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -78,6 +79,8 @@ class Serving:
             start_new_session=True,
         )
         self.banner = ""
+        self._printed: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port('PORT')}", timeout=10)
 
     def __enter__(self) -> Self:
@@ -85,6 +88,7 @@ class Serving:
         for line in self.process.stdout:
             self.banner += line
             if "Ctrl-C" in line:
+                self._reader.start()
                 return self
         self.process.stdout.close()
         raise AssertionError(f"exit {self.process.wait()}: {self.banner}")
@@ -97,8 +101,7 @@ class Serving:
     ) -> None:
         self.http.close()
         self.stop(signal.SIGTERM)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self.rest_of_output()
 
     def port(self, variable: str) -> int:
         return int(self.environment[variable])
@@ -110,8 +113,15 @@ class Serving:
         return self.process.wait(20)
 
     def rest_of_output(self) -> str:
+        """What it printed after the banner, once it has ended."""
+        self._reader.join(20)
+        return "".join(self._printed)
+
+    def _read(self) -> None:
+        # All the time: a full pipe would stop the server.
         assert self.process.stdout is not None
-        return self.process.stdout.read()
+        with self.process.stdout as lines:
+            self._printed += lines
 
     def workers(self) -> list[psutil.Process]:
         children = psutil.Process(self.process.pid).children()

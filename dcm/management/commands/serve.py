@@ -61,6 +61,7 @@ class Command(BaseCommand):
         self.stdout.write("Stopped")
 
     def _serve(self, running: contextlib.ExitStack, workers: int) -> None:
+        processes.allow_open_files()
         sockets = ports.listen(settings.HOST, PORTS)
         running.callback(ports.close, sockets)
         stop_postgres: Callable[[], None] = _nothing
