@@ -192,7 +192,7 @@ WHERE agent.id = heard.id
 
 
 def renew_agents(agent_ids: Collection[str]) -> None:
-    """These agents are there: an open socket holds them."""
+    """These agents are there now."""
     with connection.cursor() as cursor:
         cursor.execute(_RENEW, [list(agent_ids), timezone.now()])
 

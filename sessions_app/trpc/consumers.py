@@ -231,12 +231,15 @@ class CoordinatorConsumer(AsyncConsumer):
 
     def _follow_agent(self, call: Call, data: Any) -> None:
         """Hold the agents that this socket joined or writes as; they stay as long as it does."""
+        named: str = call.input.get("agentId", "") if isinstance(call.input, dict) else ""
         if call.path == "session.join":
             self._hold(data["agent"]["id"])
         elif call.path == "session.leave":
-            self._let_go(call.input["agentId"])
+            self._let_go(named)
         elif call.method == "mutation":
-            self._hold(call.input["agentId"])
+            self._hold(named)
+        elif call.path == "questions.listPending" and named:
+            leases.name(named)
 
     def _hold(self, agent_id: str) -> None:
         if agent_id not in self._agents and len(self._agents) < MOST_HELD_AGENTS:

@@ -1,4 +1,7 @@
-"""Which agents are there because an open socket holds them. Contract: coordinator 10, row 7."""
+"""Which agents are there: an open socket holds them, or a call named them.
+
+Contract: coordinator 10, row 7.
+"""
 
 import asyncio
 import contextlib
@@ -19,6 +22,7 @@ class Leases:
 
     def __init__(self) -> None:
         self._held: Counter[str] = Counter()
+        self._named: set[str] = set()
         self._sockets = 0
         self._renewing: asyncio.Task[None] | None = None
 
@@ -48,11 +52,16 @@ class Leases:
         if not self._held[agent_id]:
             del self._held[agent_id]
 
+    def name(self, agent_id: str) -> None:
+        """A call named this agent: it is there now, which says nothing about later."""
+        self._named.add(agent_id)
+
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
+            there, self._named = self._named.union(self._held), set()
             try:
-                await in_thread(renew_agents, list(self._held))
+                await in_thread(renew_agents, there)
                 await in_thread(leave_absent_agents)
             except Exception as error:
                 if not is_unavailable(error):

@@ -97,10 +97,9 @@ async def last_seen(api: Api, session: str) -> str:
     return str(listed[0]["last_seen_at"])
 
 
-async def until_renewed(api: Api, session: str) -> None:
-    before = await last_seen(api, session)
+async def until_renewed(api: Api, session: str, *, since: str) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while await last_seen(api, session) == before:
+        while await last_seen(api, session) == since:
             pass
 
 
@@ -117,7 +116,20 @@ async def test_an_agent_is_renewed_as_long_as_its_socket_is_open(
 
     await client.mutate("session.join", JOIN)
 
-    await until_renewed(api, session)
+    await until_renewed(api, session, since=await last_seen(api, session))
+
+
+@pytest.mark.usefixtures("often")
+async def test_an_agent_is_renewed_when_a_query_names_it(
+    trpc: OpenClient, api: Api, session: str
+) -> None:
+    joined = await api.post(f"/api/sessions/{session}/agents", json=JOIN)
+    client = await trpc()
+    before = await last_seen(api, session)
+
+    await client.query("questions.listPending", {"agentId": joined.json()["agent"]["id"]})
+
+    await until_renewed(api, session, since=before)
 
 
 @pytest.mark.usefixtures("often")
@@ -135,5 +147,5 @@ async def test_agents_are_renewed_when_one_socket_opens_as_the_last_one_closes(
 
     await asyncio.gather(holder.close(set()), open_another())
 
-    await until_renewed(api, session)
+    await until_renewed(api, session, since=await last_seen(api, session))
     await holder.close({agent})
