@@ -247,17 +247,17 @@ def test_one_worker_more_or_less_is_a_number(home: Path) -> None:
 # --- what cannot work -----------------------------------------------------------------------------
 
 
-def test_a_taken_port_is_named(home: Path) -> None:
+def test_a_taken_port_is_named(new_home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
 
-        done = manage(home, "serve", WS_PORT=str(port))
+        done = manage(new_home, "serve", WS_PORT=str(port))
 
     assert done.returncode == 1
     assert f"port {port} of 127.0.0.1 is taken" in done.stderr
     assert "WS_PORT" in done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert postgres_of(home) == []
+    assert postgres_of(new_home) == []
 
 
 def test_an_unreachable_database_is_named(new_home: Path) -> None:
