@@ -15,6 +15,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
+from dcm.lib.deadlocks import again_after_deadlock
 from projects.models import Request, Subtask, Task
 from projects.services.actions import NewAction
 from projects.services.projects import upsert_project
@@ -42,6 +43,7 @@ _NAMESPACE = uuid.UUID("6d8a5f0e-6d0c-4a8e-9b8e-0b4f4a1f6c55")
 Reply = dict[str, Any]
 
 
+@again_after_deadlock
 @transaction.atomic
 def take_event(event: HookEvent) -> Reply:
     """Record the event; what the host reads in answer, {} for no opinion.
@@ -58,6 +60,7 @@ def take_event(event: HookEvent) -> Reply:
     return {}
 
 
+@again_after_deadlock
 @transaction.atomic
 def finished_call(event: HookEvent) -> NewAction | None:
     """The tool call to record; None when the event names no tool."""
@@ -280,6 +283,8 @@ def _current_wave(request: Request) -> Task:
 
 def _complete(subtask: Subtask, result: dict[str, Any] | None) -> None:
     """And its wave, if this was the last open subtask of it."""
+    # Before anything is published: who changes the wave holds it while waiting for the log.
+    list(Task.objects.select_for_update(no_key=True).filter(id=subtask.task_id))
     update_subtask(subtask.id, status=Subtask.Status.COMPLETED, result=result)
     siblings = Subtask.objects.filter(task_id=subtask.task_id)
     if not siblings.exclude(status__in=Subtask.TERMINAL).exists():

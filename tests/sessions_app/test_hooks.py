@@ -200,3 +200,25 @@ async def test_a_compacted_agent_gets_a_brief_also_in_an_unknown_session(api: Ap
     output = reply.json()["hookSpecificOutput"]
     assert output["hookEventName"] == "SessionStart"
     assert "/srv/shop" in output["additionalContext"]
+
+
+async def test_hooks_and_requests_for_the_same_waves_do_not_stop_each_other(api: Api) -> None:
+    await take(api, event("UserPromptSubmit", prompt="Go"))
+    agents = [f"sub-{number}" for number in range(8)]
+    await take(api, *(event("SubagentStart", agent_id=agent) for agent in agents))
+    (wave,) = (await api.get("/api/tasks")).json()["tasks"]
+
+    async def change_wave() -> int:
+        return (await api.patch(f"/api/tasks/{wave['id']}", json={"name": "W"})).status_code
+
+    async def add_subtask() -> int:
+        body = {"task_id": wave["id"], "description": "More", "status": "completed"}
+        return (await api.post("/api/subtasks", json=body)).status_code
+
+    stops = [take(api, event("SubagentStop", agent_id=agent)) for agent in agents]
+    statuses = await asyncio.gather(
+        *(change_wave() for _ in range(8)), *(add_subtask() for _ in range(8)), *stops
+    )
+
+    assert set(statuses) == {200, 201, None}
+    assert (await api.get(f"/api/tasks/{wave['id']}")).json()["task"]["status"] == "completed"
