@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+from dcm import metrics
 from dcm.cleanup import sweep_for_ever
 from dcm.health import log_outages
 from dcm.lib.batcher import Batcher
@@ -104,7 +105,8 @@ async def live(receive: Any, send: Any) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     # Not awaited: while the database is down HTTP answers already, with 503.
     starting = asyncio.create_task(hub.start())
-    watching = [asyncio.create_task(log_outages()), asyncio.create_task(sweep_for_ever())]
+    loops = (log_outages(), sweep_for_ever(), metrics.tell_for_ever())
+    watching = [asyncio.create_task(loop) for loop in loops]
     await send({"type": "lifespan.startup.complete"})
     await receive()
     starting.cancel()

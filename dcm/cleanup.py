@@ -17,6 +17,7 @@ from dcm.lib.threads import in_thread
 from messaging.pruning import EXPIRED_MESSAGES
 from messaging.selectors import message_counts
 from projects.pruning import OLD_ACTIONS
+from realtime.presence import FORGOTTEN_CHANNELS, LOST_SOCKETS
 from realtime.pruning import OLD_EVENTS
 from sessions_app.pruning import ABSENT_AGENTS, TOOL_STARTS
 
@@ -30,6 +31,8 @@ PRUNINGS: list[Pruning] = [
     ABSENT_AGENTS,
     TOOL_STARTS,
     STORED_REPLIES,
+    LOST_SOCKETS,
+    FORGOTTEN_CHANNELS,
 ]
 
 _last_sweep: dict[str, Any] | None = None

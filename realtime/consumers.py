@@ -6,6 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import asdict
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
@@ -14,14 +15,16 @@ from channels.exceptions import StopConsumer
 
 from dcm.lib.errors import DatabaseUnavailable, DomainError, is_unavailable
 from dcm.lib.threads import in_thread
-from realtime import frames
+from realtime import frames, unlogged
 from realtime.access import channel_of, check_hearing, check_saying, event_of, identify
-from realtime.channel_names import GLOBAL, agent_channel, session_channel
+from realtime.channel_names import GLOBAL, METRICS, agent_channel, session_channel
 from realtime.cursor import Cursor
 from realtime.deliveries import Deliveries
 from realtime.fanout import RESYNC, hub
 from realtime.frames import Frame, Refused, UnknownType
 from realtime.log import Entry
+from realtime.presence import Change, changes, forget, remember, remembered
+from realtime.rates import Bucket, heartbeats
 from realtime.selectors import (
     REPLAY_BATCH,
     entries_between,
@@ -30,15 +33,19 @@ from realtime.selectors import (
     start_at,
     start_since,
 )
-from realtime.services import announce_connected, announce_disconnected, publish_for_client
+from realtime.services import publish_for_client
 from realtime.sockets import SLOW, sockets
 from realtime.tokens import Identity
+from realtime.unlogged import Passing
 
 logger = logging.getLogger("dcm.realtime")
 
 MOST_SUBSCRIPTIONS = 1_000
 CLOSE_SECONDS = 1
 RESUME_SECONDS = 60
+PUBLISHES_PER_SECOND, PUBLISH_BURST = 100, 500
+MOST_FLOODS = 1_000
+FLOOD = 4029
 OWN_EVENT_SECONDS = 2
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -48,6 +55,11 @@ class Resume(NamedTuple):
 
     after: int
     until: float  # of time.monotonic()
+
+
+class TooFast(Refused):
+    message = "Too many publishes; slow down"
+    code = "RATE_LIMITED"
 
 
 class TooManySubscriptions(Refused):
@@ -71,6 +83,8 @@ class NativeConsumer(AsyncConsumer):
         self.sending_since: float | None = None
         self.deliveries = Deliveries()
         self._tracks = True
+        self._publishing = Bucket(rate=PUBLISHES_PER_SECOND, burst=PUBLISH_BURST)
+        self._floods = 0
         self._resume: Resume | None = None
         self._cursor = Cursor()
         self._in_order = asyncio.Lock()
@@ -165,15 +179,39 @@ class NativeConsumer(AsyncConsumer):
         if len(self.channels | wanted) > MOST_SUBSCRIPTIONS:
             raise TooManySubscriptions
         await self._hear(wanted)
+        if self.identity is not None:
+            agent_id = self.identity.agent_id
+            await _if_possible(in_thread(remember, agent_id, wanted, wanted=True))
         await self._acknowledge(request)
+        if METRICS in wanted:
+            await _if_possible(self._show(METRICS))
+
+    async def _show(self, channel: str) -> None:
+        """What passes the log by is not replayed, so newcomers get it as it is now."""
+        snapshot = unlogged.snapshots.get(channel)
+        if snapshot is not None:
+            event, data = await in_thread(snapshot)
+            await self._pass_on(unlogged.message(Passing(channel, event, data)))
 
     async def _on_unsubscribe(self, request: Frame) -> None:
         channel = request.get("channel")
-        if isinstance(channel, str):
+        if isinstance(channel, str) and channel in self.channels:
             self._unsubscribe(channel)
+            await self._forget_channel(channel)
         await self._acknowledge(request)
 
+    async def _forget_channel(self, channel: str) -> None:
+        if self.identity is None:
+            return
+        agent_id = self.identity.agent_id
+        if channel == GLOBAL:  # which it would get by itself again
+            await _if_possible(in_thread(remember, agent_id, [GLOBAL], wanted=False))
+        else:
+            await _if_possible(in_thread(forget, agent_id, channel))
+
     async def _on_publish(self, request: Frame) -> None:
+        if not self._publishing.take():
+            await self._count_flood()
         channel, event = channel_of(request), event_of(request)
         check_saying(channel, self.identity)
         seq = await publish_for_client(
@@ -189,8 +227,19 @@ class NativeConsumer(AsyncConsumer):
         await self._catch_up()
         await self._acknowledge(request)
 
+    async def _count_flood(self) -> None:
+        """Who goes on all the same is closed. Raises TooFast."""
+        self._floods += 1
+        if self._floods >= MOST_FLOODS:
+            self.end(FLOOD, "Too many requests")
+        raise TooFast
+
     async def _on_ping(self, request: Frame) -> None:
         await self._send(frames.pong_frame(request))
+        if self.identity is not None and heartbeats.is_due(self.identity.agent_id):
+            about = {**asdict(self.identity), "client_id": self.client_id}
+            beat = Passing(agent_channel(self.identity.agent_id), "agent.heartbeat", about)
+            await _if_possible(in_thread(unlogged.tell, beat))
 
     async def _on_ack(self, request: Frame) -> None:
         self.deliveries.acknowledge(request.get("message_id", request.get("id")))
@@ -212,7 +261,7 @@ class NativeConsumer(AsyncConsumer):
         if acknowledged:  # also without an id, or the original's SDK never counts as authenticated
             await self._send(frames.ack_frame(request, report))
         await self._take_channels(identity)
-        await _if_possible(announce_connected(identity, self.client_id))
+        await _if_possible(changes.submit(Change(self.client_id, identity, connected=True)))
 
     async def _take_channels(self, identity: Identity) -> None:
         """Its own private ones; those that only an earlier identity could hear are dropped."""
@@ -223,6 +272,20 @@ class NativeConsumer(AsyncConsumer):
                 self._unsubscribe(channel)
         session = [session_channel(identity.session_id)] if identity.session_id else []
         await self._hear([agent_channel(identity.agent_id), *session])
+        await _if_possible(self._restore(identity))
+
+    async def _restore(self, identity: Identity) -> None:
+        """Contract: websocket 11, W20. What it may no longer hear stays out."""
+        earlier = await in_thread(remembered, identity.agent_id)
+        wanted = [channel for channel, is_wanted in earlier.items() if is_wanted]
+        for channel in list(wanted):
+            try:
+                check_hearing(channel, identity)
+            except Refused:
+                wanted.remove(channel)
+        await self._hear(wanted[: MOST_SUBSCRIPTIONS - len(self.channels)])
+        if earlier.get(GLOBAL) is False:
+            self._unsubscribe(GLOBAL)
 
     # --- events -----------------------------------------------------------------------------
 
@@ -276,6 +339,11 @@ class NativeConsumer(AsyncConsumer):
     def wake(self, seq: int) -> None:
         """An event with this number is for one of our channels."""
         self._cursor.wake(seq)
+
+    def overhear(self, message: dict[str, Any]) -> None:
+        """A value that passes the log by; who does not read misses it."""
+        if self.sending_since is None:
+            self._start(self._send_again([message]))
 
     async def _send_events(self) -> None:
         with contextlib.suppress(OSError):
@@ -363,7 +431,8 @@ class NativeConsumer(AsyncConsumer):
         for task in self._tasks:
             task.cancel()
         if self.identity is not None:
-            await _if_possible(announce_disconnected(self.identity, self.client_id))
+            gone = Change(self.client_id, self.identity, connected=False)
+            await _if_possible(changes.submit(gone))
 
 
 def _parameters(scope: Any) -> dict[str, str]:

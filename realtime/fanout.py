@@ -8,14 +8,16 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 from typing import Any, Protocol
 
 import psycopg
 from django.db import connections
 
-from realtime import hints
+from realtime import bridge, hints, unlogged
 from realtime.hints import LayerHints
 from realtime.log import Entry, Tail
+from realtime.unlogged import Passing
 
 logger = logging.getLogger("dcm.realtime")
 
@@ -26,6 +28,7 @@ LOOK_SECONDS_WITHOUT_HINTS = 0.1
 FIRST_RETRY_SECONDS = 0.2
 LONGEST_RETRY_SECONDS = 2.0
 LONGEST_READ_SECONDS = 10.0
+BRIDGE_SECONDS = 5.0
 RESYNC = 4010
 
 # The head comes along, so that a new epoch is seen before any event that it numbered.
@@ -47,6 +50,9 @@ class Subscriber(Protocol):
     def wake(self, seq: int) -> None:
         """An event with this number is for one of your channels."""
 
+    def overhear(self, message: dict[str, Any]) -> None:
+        """An ASGI message with a value that passes the log by, on one of your channels."""
+
     def end(self, code: int, reason: str = "") -> None:
         """Close with this code."""
 
@@ -60,6 +66,8 @@ class Hub:
         self.epoch = ""
         self.following = False  # whether the database answers
         self.channels: dict[str, set[Subscriber]] = {}
+        self.passed: dict[str, float] = {}  # channel -> when an unlogged value was last heard
+        self._taking: list[asyncio.Task[None]] = []
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._moved = asyncio.Event()
@@ -118,9 +126,33 @@ class Hub:
         self._woken.set()
 
     def _hear_notification(self, notification: psycopg.Notify) -> None:
+        if notification.channel == unlogged.NOTIFY_CHANNEL:
+            self._pass_on(unlogged.read(notification.payload))
+            return
+        if notification.channel == bridge.NOTIFY_CHANNEL:
+            self._taking.append(asyncio.create_task(bridge.take(notification.payload)))
+            self._taking = [task for task in self._taking if not task.done()]
+            return
         self._hints_arrive = True
         if notification.pid != self._own_pid:  # of ours we know
             self._woken.set()
+
+    def _pass_on(self, passing: Passing) -> None:
+        self.passed[passing.channel] = time.monotonic()
+        if subscribers := self.channels.get(passing.channel):
+            message = unlogged.message(passing)
+            for subscriber in list(subscribers):
+                subscriber.overhear(message)
+
+    async def _listen_for_others(self, link: Link) -> bool:
+        """Whether this process is the one that hears other programs."""
+        held = await (
+            await link.execute("SELECT pg_try_advisory_lock(%s)", [bridge.LOCK])
+        ).fetchone()
+        if held is None or not held[0]:
+            return False
+        await link.execute(f"LISTEN {bridge.NOTIFY_CHANNEL}")
+        return True
 
     async def _tell_other_processes(self, link: Link) -> None:
         """One hint for all commits since the last."""
@@ -152,10 +184,13 @@ class Hub:
         self._own_pid = link.info.backend_pid
         link.add_notify_handler(self._hear_notification)
         # First listen, then read: nothing can slip in between.
-        await link.execute(f"LISTEN {hints.NOTIFY_CHANNEL}")
-        hinted = True
+        for name in (hints.NOTIFY_CHANNEL, unlogged.NOTIFY_CHANNEL):
+            await link.execute(f"LISTEN {name}")
+        hinted, bridging, tried_at = True, False, float("-inf")
         while True:
             async with asyncio.timeout(LONGEST_READ_SECONDS):
+                if not bridging and time.monotonic() - tried_at >= BRIDGE_SECONDS:
+                    bridging, tried_at = await self._listen_for_others(link), time.monotonic()
                 found = await self._read(link)
                 await self._tell_other_processes(link)
             if found and not hinted:

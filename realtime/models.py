@@ -32,3 +32,40 @@ class LoggedEvent(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["created_at"], name="event_created")]
+
+
+class Presence(models.Model):
+    """One authenticated socket, for as long as its server process says so.
+
+    A process that died cannot: its sockets are gone when their lease ends.
+    """
+
+    client_id = models.TextField(primary_key=True)
+    agent_id = models.TextField()
+    session_id = models.TextField(null=True)
+    process = models.TextField()  # host and process id of the server
+    connected_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "presence"
+        indexes = [
+            models.Index(fields=["agent_id"], name="presence_agent"),
+            models.Index(fields=["expires_at"], name="presence_lease"),
+        ]
+
+
+class RememberedChannel(models.Model):
+    """A channel that an agent took, for when it comes back; wanted false: one it left for good."""
+
+    id = models.BigAutoField(primary_key=True)
+    agent_id = models.TextField()
+    channel = models.TextField()
+    wanted = models.BooleanField(default=True)
+    updated_at = models.DateTimeField(db_default=Now())  # when the agent was last there
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["agent_id", "channel"], name="remembered_channel_pair")
+        ]
+        indexes = [models.Index(fields=["updated_at"], name="remembered_channel_age")]

@@ -7,11 +7,9 @@ from django.db import transaction
 
 from dcm.lib import wire
 from dcm.lib.batcher import Batcher
-from realtime.channel_names import GLOBAL
-from realtime.events import AgentConnected, AgentDisconnected, Event
+from realtime.events import Event
 from realtime.frames import Refused
 from realtime.publish import Addressed, append
-from realtime.tokens import Identity
 
 CLIENT_EVENTS = frozenset(
     [
@@ -66,19 +64,3 @@ async def publish_for_client(*, channel: str, event: str, data: Any, agent_id: s
     """
     said = ClientEvent(name=event, payload=data)
     return await announcer.submit(Addressed(said, [channel], agent_id))
-
-
-async def announce_connected(identity: Identity, client_id: str) -> None:
-    """Publishes agent.connected."""
-    event = AgentConnected(
-        agent_id=identity.agent_id, client_id=client_id, session_id=identity.session_id
-    )
-    await announcer.submit(Addressed(event, [GLOBAL]))
-
-
-async def announce_disconnected(identity: Identity, client_id: str) -> None:
-    """Publishes agent.disconnected."""
-    event = AgentDisconnected(
-        agent_id=identity.agent_id, client_id=client_id, session_id=identity.session_id
-    )
-    await announcer.submit(Addressed(event, [GLOBAL]))

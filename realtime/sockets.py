@@ -1,10 +1,19 @@
 """The open native sockets of this process, and the one clock that looks after all of them."""
 
 import asyncio
+import logging
 import time
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
+from dcm.lib.errors import is_unavailable
+from dcm.lib.pruning import prune
+from dcm.lib.threads import in_thread
 from realtime.deliveries import SCAN_SECONDS, Deliveries
+from realtime.presence import LOST_SOCKETS, RENEW_SECONDS, SWEEP_SECONDS, renew
+from realtime.tokens import Identity
+
+logger = logging.getLogger("dcm.realtime")
 
 PING_SECONDS = 30
 SILENCE_SECONDS = 60
@@ -14,6 +23,8 @@ SLOW = 4008
 
 
 class Socket(Protocol):
+    client_id: str
+    identity: Identity | None
     heard_at: float
     sending_since: float | None
 
@@ -52,6 +63,10 @@ class OpenSockets:
             self._end_slow()
             if seconds % SCAN_SECONDS == 0:
                 self._resend()
+            if seconds % RENEW_SECONDS == 0:
+                await self._renew()
+            if seconds % SWEEP_SECONDS == 0:
+                await _quietly(in_thread, prune, LOST_SOCKETS)
             if seconds % PING_SECONDS == 0:
                 self._end_silent()
                 for socket in list(self._open):
@@ -61,6 +76,15 @@ class OpenSockets:
     def unacknowledged(self) -> int:
         """(event, client) pairs that were sent and not acknowledged."""
         return sum(len(socket.deliveries) for socket in self._open)
+
+    async def _renew(self) -> None:
+        present = {
+            socket.client_id: socket.identity
+            for socket in self._open
+            if socket.identity is not None
+        }
+        if present:
+            await _quietly(in_thread, renew, present)
 
     def _resend(self) -> None:
         now = time.monotonic()
@@ -80,6 +104,15 @@ class OpenSockets:
         for socket in list(self._open):
             if socket.heard_at < since:
                 socket.end(PING_TIMEOUT, "Ping timeout")
+
+
+async def _quietly(work: Callable[..., Awaitable[object]], *arguments: Any) -> None:
+    """A database that is away must not stop the clock."""
+    try:
+        await work(*arguments)
+    except Exception as error:
+        if not is_unavailable(error):
+            logger.exception("the sockets' leases could not be kept")
 
 
 sockets = OpenSockets()

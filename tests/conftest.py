@@ -97,6 +97,7 @@ TABLES = [
     "sessions_app_agentcontext",
     "sessions_app_coordination",
     "idempotency_storedreply",
+    "realtime_rememberedchannel",
 ]
 
 

@@ -18,6 +18,7 @@ _marks = itertools.count(1)
 class Listener:
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
+        self.patience = PATIENCE_SECONDS
         self._numbers = itertools.count(1)
         self._events: list[Frame] = []
 
@@ -32,7 +33,7 @@ class Listener:
 
     async def next_frame(self) -> Frame:
         """The next frame of any kind."""
-        frame: Frame = json.loads(await asyncio.wait_for(self.socket.recv(), PATIENCE_SECONDS))
+        frame: Frame = json.loads(await asyncio.wait_for(self.socket.recv(), self.patience))
         return frame
 
     async def ask(self, **frame: Any) -> Frame:

@@ -298,6 +298,9 @@ class CoordinatorConsumer(AsyncConsumer):
         """An event with this number is for our session."""
         self._cursor.wake(seq)
 
+    def overhear(self, message: dict[str, Any]) -> None:
+        """Sessions have no values that pass the log by."""
+
     async def _send_events(self) -> None:
         """Send what lies between our position and the last event that is for us."""
         try:
