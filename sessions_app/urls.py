@@ -1,7 +1,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from sessions_app.views import context, hooks
+from sessions_app.views import agents, context, hooks
 from sessions_app.views.sessions import Sessions
 
 router = SimpleRouter(trailing_slash=False)
@@ -12,6 +12,8 @@ urlpatterns = [
     path("context/<path:agent_id>", context.context),
     path("compact/restore", context.Restore.as_view()),
     path("compact/status/<path:session_id>", context.CompactStatus.as_view()),
+    path("agents", agents.Agents.as_view()),
+    path("agents/<path:agent_id>", agents.OneAgent.as_view()),
     path("hooks/claude-code", hooks.claude_code),
     *router.urls,
 ]
