@@ -165,13 +165,28 @@ def expire_messages(limit: int = SWEEP_BATCH) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_EXPIRE, [limit])
         rows = cursor.fetchall()
-    publish_all(
-        [
-            (
-                MessageExpired(id=one, from_agent=sender, to_agent=addressee, topic=topic),
-                [GLOBAL, *([agent_channel(addressee)] if addressee else [])],
-            )
-            for one, sender, addressee, topic in rows
-        ]
-    )
+    publish_all([_expired(*row) for row in rows])
     return len(rows)
+
+
+_EXPIRE_ONE = """
+DELETE FROM messaging_message WHERE id = %s RETURNING id, from_agent, to_agent, topic
+"""
+
+
+@transaction.atomic
+def expire_message(message_id: uuid.UUID) -> None:
+    """End its life now. Publishes message.expired. Raises MessageNotFound."""
+    with connection.cursor() as cursor:
+        cursor.execute(_EXPIRE_ONE, [message_id])
+        row = cursor.fetchone()
+    if row is None:
+        raise MessageNotFound
+    publish_all([_expired(*row)])
+
+
+def _expired(
+    message_id: uuid.UUID, sender: str | None, addressee: str | None, topic: str | None
+) -> tuple[MessageExpired, list[str]]:
+    expired = MessageExpired(id=message_id, from_agent=sender, to_agent=addressee, topic=topic)
+    return expired, [GLOBAL, *([agent_channel(addressee)] if addressee else [])]

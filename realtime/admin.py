@@ -1,0 +1,43 @@
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from dcm.lib.admin import RowAdmin
+from realtime.events import event_types
+from realtime.models import EventHead, LoggedEvent
+
+
+class TypeFilter(admin.SimpleListFilter):
+    """Of the catalogue: asking the log which types it has would read all of it."""
+
+    title = "type"
+    parameter_name = "type"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, name) for name in sorted(event_types())]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[LoggedEvent]
+    ) -> QuerySet[LoggedEvent]:
+        return queryset.filter(type=self.value()) if self.value() else queryset
+
+
+@admin.register(LoggedEvent)
+class LoggedEventAdmin(RowAdmin):
+    """History: view only."""
+
+    columns = ("seq", "type", "channels", "data", "publisher", "created_at")
+    sortable = ("seq",)
+    ordering = ("-seq",)
+    list_filter = (TypeFilter, "created_at")
+    search_fields = ("type", "publisher")
+
+
+@admin.register(EventHead)
+class EventHeadAdmin(RowAdmin):
+    """Where the log is: view only."""
+
+    columns = ("id", "epoch", "seq")
+    ordering = ("id",)
