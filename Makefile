@@ -1,10 +1,11 @@
 # make run: everything a first try needs. make help: the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check fix bench
+.PHONY: help install run test check fix openapi bench
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
+DOCUMENT := $(PYTHON) manage.py spectacular --validate --fail-on-warn
 RUNTIME := $(VENV)/.installed-runtime
 DEVELOPMENT := $(VENV)/.installed-development
 
@@ -22,16 +23,20 @@ ifdef TEST_DATABASE_URL
 	TEST_DATABASE=external $(PYTHON) -m pytest $(ARGS)
 endif
 
-check: $(DEVELOPMENT) ## formatting, lint, types, layers, migrations
+check: $(DEVELOPMENT) ## formatting, lint, types, layers, migrations, API document
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy .
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -W "ignore:Got an error checking:RuntimeWarning" manage.py makemigrations --check --dry-run
+	@$(DOCUMENT) | diff docs/openapi.yaml - || { echo "docs/openapi.yaml is stale: make openapi"; exit 1; }
 
 fix: $(DEVELOPMENT) ## mend formatting and what lint can mend
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
+
+openapi: $(DEVELOPMENT) ## write docs/openapi.yaml anew
+	$(DOCUMENT) --file docs/openapi.yaml
 
 bench: $(DEVELOPMENT) ## measure; ARGS=--write keeps the report
 	$(PYTHON) -m tests.benchmarks $(ARGS)

@@ -148,18 +148,33 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": [],
     "UNAUTHENTICATED_USER": None,
     "EXCEPTION_HANDLER": "dcm.lib.api.exception_handler",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "dcm.lib.openapi.ApiSchema",
     "URL_FORMAT_OVERRIDE": None,
 }
+ABOUT_API = """\
+Records what coding agents do, gives context back, lets them coordinate.
+
+Bodies are JSON, whatever Content-Type says; keys and parameters that are not known are ignored, and
+of a repeated parameter the first counts. Null counts as absent where a field is optional. No text
+may contain U+0000. HEAD works wherever GET does, and OPTIONS everywhere; an unknown route and a
+method that a route does not have are both 404. Times are ISO 8601 with a zone.
+"""
 SPECTACULAR_SETTINGS = {
     "TITLE": "Distributed Context Manager",
-    "DESCRIPTION": "Records what coding agents do, gives context back, lets them coordinate.",
+    "DESCRIPTION": ABOUT_API,
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "DEFAULT_GENERATOR_CLASS": "dcm.openapi_document.Generator",
+    "POSTPROCESSING_HOOKS": ["dcm.openapi_document.finish"],
+    "SCHEMA_PATH_PREFIX": "/",
+    "COMPONENT_SPLIT_PATCH": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SORT_OPERATIONS": False,  # as in urls.py
+    "SORT_OPERATION_PARAMETERS": False,
 }
 
 LOGGING: dict[str, Any] = {

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from dcm import cleanup, health
+from dcm import api_docs, cleanup, health
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("projects.urls")),
@@ -14,6 +14,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("messaging.urls")),
     path("api/", include("sessions_app.urls")),
     path("api/cleanup/stats", cleanup.CleanupStats.as_view()),
+    path("api/schema", api_docs.Schema.as_view()),
+    path("api/docs", api_docs.SwaggerUi.as_view()),
+    path("api/docs/redoc", api_docs.Redoc.as_view()),
     path("health", health.health),
     path("livez", health.livez),
     path("stats", health.Stats.as_view()),

@@ -1,7 +1,7 @@
 """What comes in and goes out of the coordinator's REST routes. Bodies beyond the contract."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from rest_framework import serializers
 
@@ -85,7 +85,7 @@ class QuestionOutput(Output[Question]):
             "answered_at",
         ]
 
-    def get_status(self, question: Question) -> str:
+    def get_status(self, question: Question) -> Literal["pending", "answered"]:
         return "pending" if question.newest_answer is None else "answered"
 
 

@@ -52,7 +52,7 @@ class SessionUpdate(Input):
 
 
 class SessionOutput(Output[Session]):
-    project_id = Uuid()
+    project_id = Uuid(allow_null=True)
 
     class Meta:
         model = Session

@@ -66,7 +66,7 @@ AsyncView = Callable[..., Coroutine[Any, Any, HttpResponse]]
 
 def is_page(path: str) -> bool:
     """Whether people look at it: its errors are pages, and it has a login of its own."""
-    return path == "/" or path.startswith(("/admin/", "/static/"))
+    return path in {"/", "/api/docs"} or path.startswith(("/admin/", "/static/", "/api/docs/"))
 
 
 class AnyJsonParser(BaseParser):
@@ -194,6 +194,7 @@ def hot_view(
             return await view(request, *args, **kwargs)
 
         hot.failure = failure  # type: ignore[attr-defined]
+        hot.method = method  # type: ignore[attr-defined]
         hot.csrf_exempt = True  # type: ignore[attr-defined]
         if alone is not None:
             hot.alone = csrf_exempt(alone)  # type: ignore[attr-defined]

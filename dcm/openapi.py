@@ -1,0 +1,115 @@
+"""The server's own routes in the OpenAPI document. Contract: rest 5.1."""
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema_view
+from rest_framework import serializers
+
+from dcm import health
+from dcm.api_docs import Schema
+from dcm.cleanup import CleanupStats
+from dcm.lib.api import Moment
+from dcm.lib.openapi import OBJECT, STRING, in_query, operation, shape
+
+Health = shape(
+    "Health",
+    status=serializers.ChoiceField(["healthy", "unhealthy"]),
+    timestamp=Moment(),
+    version=serializers.CharField(),
+    database=shape(
+        "DatabaseHealth",
+        healthy=serializers.BooleanField(),
+        latencyMs=serializers.IntegerField(),
+        error=serializers.CharField(required=False),
+    )(),
+    features=serializers.DictField(child=serializers.CharField()),
+)
+
+operation(
+    "getHealth",
+    "Whether the server and its database answer",
+    tag="Server",
+    replies={200: Health, 503: OpenApiResponse(Health, "The database does not answer")},
+)(health.health)
+
+operation(
+    "getLiveness",
+    "Whether this process answers",
+    tag="Server",
+    replies={200: shape("Liveness", status=serializers.ChoiceField(["alive"]))},
+)(health.livez)
+
+extend_schema_view(
+    get=operation(
+        "getStats",
+        "How many rows there are",
+        tag="Server",
+        replies={
+            200: shape(
+                "Stats",
+                projectCount=serializers.IntegerField(),
+                requestCount=serializers.IntegerField(),
+                actionCount=serializers.IntegerField(),
+                messageCount=serializers.IntegerField(),
+                timestamp=Moment(),
+            )
+        },
+    )
+)(health.Stats)
+
+extend_schema_view(
+    get=operation(
+        "getToolsSummary",
+        "How many tools the agent host of this machine has",
+        tag="Server",
+        replies={
+            200: shape(
+                "ToolsSummary",
+                skills=serializers.IntegerField(),
+                commands=serializers.IntegerField(),
+                workflows=serializers.IntegerField(),
+                plugins=serializers.IntegerField(),
+                cached_at=Moment(),
+                from_cache=serializers.BooleanField(),
+            )
+        },
+    )
+)(health.ToolsSummary)
+
+extend_schema_view(
+    get=operation(
+        "getCleanupStats",
+        "The last sweep of this process, and what messages there are",
+        tag="Server",
+        replies={
+            200: shape(
+                "CleanupStats",
+                last_cleanup=shape(
+                    "Sweep",
+                    deletedMessages=serializers.IntegerField(),
+                    deletedAt=Moment(),
+                    durationMs=serializers.IntegerField(),
+                )(allow_null=True),
+                messages=shape(
+                    "MessageCounts",
+                    total=serializers.IntegerField(),
+                    expired=serializers.IntegerField(help_text="Not yet swept."),
+                    unread=serializers.IntegerField(help_text="Read by nobody."),
+                    byTopic=serializers.DictField(child=serializers.IntegerField()),
+                )(),
+                timestamp=Moment(),
+            )
+        },
+    )
+)(CleanupStats)
+
+extend_schema_view(
+    get=operation(
+        "getSchema",
+        "This document",
+        tag="Server",
+        parameters=[
+            in_query("format", STRING, "Instead of an Accept header.", enum=["json", "yaml"])
+        ],
+        replies={200: OBJECT},
+        errors={404: "Not Found"},
+    )
+)(Schema)
