@@ -61,6 +61,7 @@ SAMPLES: Json = {
     "repo_path": "/srv/shop",
     "score": 1.35,
     "session_id": "s-1",
+    "since": "10m",
     "summary": "Task: Write the serializer",
     "tags": "login",
     "to_agent": "ag-2",

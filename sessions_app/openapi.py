@@ -38,6 +38,7 @@ from sessions_app.serializers import (
     SessionOutput,
     SessionUpdate,
 )
+from sessions_app.views.agents import Agents, OneAgent
 from sessions_app.views.context import CompactStatus, Generate, Restore, context
 from sessions_app.views.hooks import claude_code
 from sessions_app.views.sessions import Sessions
@@ -418,3 +419,47 @@ operation(
     },
     replies={200: OBJECT},
 )(claude_code)
+
+
+KNOWN_AGENT = shape(
+    "KnownAgent",
+    agent_id=serializers.CharField(),
+    agent_type=serializers.CharField(allow_null=True),
+    online=serializers.BooleanField(),
+    connections=serializers.IntegerField(help_text="Open sockets."),
+    connected_since=Moment(allow_null=True),
+    last_seen_at=Moment(allow_null=True),
+    current_subtask=shape(
+        "CurrentSubtask",
+        id=Uuid(),
+        description=serializers.CharField(),
+        status=serializers.CharField(),
+        started_at=Moment(allow_null=True),
+    )(allow_null=True),
+    unread_count=serializers.IntegerField(),
+    is_blocked=serializers.BooleanField(),
+)
+
+extend_schema_view(
+    get=operation(
+        "listKnownAgents",
+        "Agents that are connected, or had work within 24 hours",
+        tag="Agents",
+        replies={
+            200: shape(
+                "KnownAgentList", agents=KNOWN_AGENT(many=True), count=serializers.IntegerField()
+            )
+        },
+    )
+)(Agents)
+
+extend_schema_view(
+    get=operation(
+        "getKnownAgent",
+        "One agent",
+        tag="Agents",
+        parameters=[in_path("agent_id", STRING, "The agent's id.")],
+        replies={200: shape("KnownAgentReply", agent=KNOWN_AGENT())},
+        errors={404: "Agent not found"},
+    )
+)(OneAgent)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from django.urls import URLPattern, URLResolver, get_resolver
 from jsonschema import Draft202012Validator
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from dcm.lib.api import is_page
 from dcm.openapi_document import document, operations
@@ -21,6 +21,9 @@ OURS = {
     "getSchema",
     "getLiveness",
     "getAction",
+    "listEvents",
+    "listKnownAgents",
+    "getKnownAgent",
     "recordActions",
     "markMessageRead",
     "takeHookEvent",
@@ -103,7 +106,7 @@ async def test_the_pages_ask_no_other_host(api: Api, path: str) -> None:
 
 
 async def test_with_a_key_the_document_needs_it_and_the_pages_do_not(
-    api: Api, settings: SettingsWrapper
+    api: Api, settings: Settings
 ) -> None:
     settings.API_KEY = "a key of the test"
 
