@@ -38,7 +38,10 @@ def idempotent(get_response: GetResponse) -> GetResponse:
             return get_response(request)
         if not 0 < len(key) <= LONGEST_KEY:
             return error_response(InvalidKey())
-        return _once(key, request, get_response)
+        try:
+            return _once(key, request, get_response)
+        except Exception as error:  # noqa: BLE001  no view is there to answer for it
+            return error_response(error)
 
     return middleware
 

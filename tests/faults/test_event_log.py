@@ -1,0 +1,138 @@
+"""No event without its change, no change without its event, none skipped and none hidden."""
+
+import contextlib
+import random
+import threading
+import time
+import uuid
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection, transaction
+
+from dcm.lib.threads import in_thread
+from projects.models import Project
+from projects.services.projects import delete_project
+from realtime import fanout
+from realtime.channel_names import GLOBAL
+from realtime.events import ProjectDeleted
+from realtime.publish import publish
+from tests.conftest import Listen
+
+ROUNDS = 200
+WRITERS = 4
+
+
+async def test_a_transaction_that_is_rolled_back_announces_nothing(listen: Listen) -> None:
+    watcher = await listen()
+    await watcher.heard()
+
+    def give_up() -> None:
+        with transaction.atomic():
+            project = Project.objects.create(path="/given/up")
+            delete_project(project.id)
+            transaction.set_rollback(True)
+
+    await in_thread(give_up)
+
+    assert await watcher.heard() == []
+
+
+async def test_a_writer_that_commits_late_is_not_skipped(listen: Listen) -> None:
+    watcher = await listen()
+    await watcher.heard()
+
+    def write() -> None:
+        chance = random.Random()
+        for _ in range(ROUNDS // WRITERS):
+            with transaction.atomic():
+                time.sleep(chance.random() / 500)  # work before, and the lock held for a while
+                publish(ProjectDeleted(id=uuid.uuid4()), to=[GLOBAL])
+                time.sleep(chance.random() / 500)
+        connection.close()
+
+    writers = [threading.Thread(target=write) for _ in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    events = [await watcher.next_event("project.deleted") for _ in range(ROUNDS)]
+    for writer in writers:
+        writer.join()
+
+    numbers = [int(event["id"].rpartition("_")[2]) for event in events]
+    assert numbers == [*range(numbers[0], numbers[0] + ROUNDS)]
+
+
+_SILENTLY = """
+WITH head AS (UPDATE realtime_eventhead SET seq = seq + 1 WHERE id = 1 RETURNING seq)
+INSERT INTO realtime_loggedevent (seq, channels, type, data, publisher, created_at)
+SELECT seq, '{global}', 'system.info', '{"hint": "lost"}', '', now() FROM head
+"""
+
+
+async def test_a_commit_whose_hint_was_lost_is_heard_of_all_the_same(listen: Listen) -> None:
+    watcher = await listen()
+
+    def commit_and_die() -> None:
+        with psycopg.connect(**_address()) as link:
+            link.execute(_SILENTLY)
+
+    await in_thread(commit_and_die)
+
+    assert (await watcher.next_event("system.info"))["data"] == {"hint": "lost"}
+
+
+async def test_a_writer_that_hangs_with_the_log_locked_is_got_rid_of(listen: Listen) -> None:
+    watcher = await listen()
+
+    def hang() -> bool:
+        with contextlib.closing(psycopg.connect(**_address())) as link:
+            link.execute("SET idle_in_transaction_session_timeout = 5000")
+            link.execute("UPDATE realtime_eventhead SET seq = seq WHERE id = 1")
+            stuck = threading.Event()
+            stuck.wait(6)
+            try:
+                link.execute("SELECT 1")
+            except psycopg.Error:
+                return True
+            return False
+
+    cut_off = await in_thread(hang)
+    await in_thread(_announce)
+
+    assert cut_off
+    assert await watcher.next_event("project.deleted")
+
+
+def _announce() -> None:
+    with transaction.atomic():
+        publish(ProjectDeleted(id=uuid.uuid4()), to=[GLOBAL])
+
+
+def _address() -> dict[str, Any]:
+    server = connection.settings_dict
+    return {
+        "dbname": server["NAME"],
+        "user": server["USER"],
+        "password": server["PASSWORD"],
+        "host": server["HOST"],
+        "port": server["PORT"],
+    }
+
+
+@pytest.mark.parametrize("epoch", ["000000000000"])
+async def test_a_log_that_begins_anew_closes_all_sockets(listen: Listen, epoch: str) -> None:
+    watcher = await listen()
+
+    def rotate(name: str) -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT epoch FROM realtime_eventhead")
+            (before,) = cursor.fetchone()
+            cursor.execute("UPDATE realtime_eventhead SET epoch = %s", [name])
+        return str(before)
+
+    before = await in_thread(rotate, epoch)
+    await watcher.socket.wait_closed()
+    await in_thread(rotate, before)
+
+    assert watcher.socket.close_code == fanout.RESYNC
