@@ -17,7 +17,7 @@ class ByFormat(AnyAccept):
 
     def select_renderer(self, request: Request, offered: Any, format_suffix: Any = None) -> Any:
         wanted = request.query_params.get("format")
-        if wanted:
+        if wanted is not None:
             renderer = self.filter_renderers(offered, wanted)[0]
             return renderer, renderer.media_type
         return super().select_renderer(request, offered, format_suffix)

@@ -174,6 +174,8 @@ def finish(result: Json, **_: Any) -> Json:
             each["responses"].setdefault(status, {"$ref": f"#/components/responses/{name}"})
         if method == "post" and path.startswith("/api/") and each["operationId"] != HOOKS:
             _take_idempotency_key(each)
+        if "requestBody" in each:
+            each["requestBody"]["required"] = True
         if path in {"/health", "/livez"}:
             each["security"] = []
             del each["responses"]["401"]

@@ -1,9 +1,12 @@
 """Every HTTP route."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, register_converter
 
 from dcm import api_docs, cleanup, health
+from dcm.lib.api import AnyText
+
+register_converter(AnyText, "text")
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("projects.urls")),

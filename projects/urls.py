@@ -14,7 +14,7 @@ urlpatterns = [
     path("actions", by_method(post=actions.record_action, get=actions.Actions.as_view())),
     path("actions/batch", actions.ActionBatch.as_view()),
     path("actions/hourly", actions.HourlyActions.as_view()),
-    path("actions/by-session/<path:session_id>", actions.ActionsOfSession.as_view()),
+    path("actions/by-session/<text:session_id>", actions.ActionsOfSession.as_view()),
     path("actions/<str:action_id>", actions.OneAction.as_view()),
     path("hierarchy/<str:project_id>", projects.Hierarchy.as_view()),
     path("active-sessions", projects.ActiveAgents.as_view()),

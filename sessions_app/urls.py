@@ -9,11 +9,11 @@ router.register("sessions", Sessions, basename="session")
 
 urlpatterns = [
     path("context/generate", context.Generate.as_view()),
-    path("context/<path:agent_id>", context.context),
+    path("context/<text:agent_id>", context.context),
     path("compact/restore", context.Restore.as_view()),
-    path("compact/status/<path:session_id>", context.CompactStatus.as_view()),
+    path("compact/status/<text:session_id>", context.CompactStatus.as_view()),
     path("agents", agents.Agents.as_view()),
-    path("agents/<path:agent_id>", agents.OneAgent.as_view()),
+    path("agents/<text:agent_id>", agents.OneAgent.as_view()),
     path("hooks/claude-code", hooks.claude_code),
     *router.urls,
 ]

@@ -75,14 +75,19 @@ def database(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker)
 
 @pytest.fixture(autouse=True)
 def empty_tables(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Delete all rows after a test that used the database, except the event log.
+    """Delete all rows after a test that used the database."""
+    yield
+    if "database" in request.fixturenames or "server" in request.fixturenames:
+        delete_rows()
+
+
+def delete_rows() -> None:
+    """Of all tables except the event log.
 
     Events that the server has not read yet would be missing, and it would close all sockets.
     """
-    yield
-    if "database" in request.fixturenames or "server" in request.fixturenames:
-        with connection.cursor() as cursor:
-            cursor.execute("".join(f"DELETE FROM {table};" for table in TABLES))
+    with connection.cursor() as cursor:
+        cursor.execute("".join(f"DELETE FROM {table};" for table in TABLES))
 
 
 TABLES = [

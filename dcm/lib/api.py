@@ -34,9 +34,10 @@ from dcm.lib.errors import (
 )
 from dcm.lib.fields import Boolean, Input, Integer, JsonObject, ListOf, Moment, Output, Text, Uuid
 from dcm.lib.keyset import Keyset
-from dcm.lib.query import Query, page, path_uuid
+from dcm.lib.query import AnyText, Query, page, path_uuid
 
 __all__ = [
+    "AnyText",
     "Body",
     "Boolean",
     "Input",

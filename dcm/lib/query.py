@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
+from django.urls.converters import StringConverter
 
 from dcm.lib import wire
 from dcm.lib.errors import InvalidQuery, ValidationFailed
@@ -95,6 +96,12 @@ class Query:
     def _leading_integer(self, name: str, default: int) -> int:
         found = re.match(r"\s*\+?([0-9]+)", self._values.get(name, ""), re.ASCII)
         return min(int(found[1][:11]), wire.MAX_INT) if found else default
+
+
+class AnyText(StringConverter):
+    """`<text:...>` in a route: ids that others made, slashes, line breaks and all."""
+
+    regex = "(?s:.+)"
 
 
 def path_uuid(value: str, name: str = "id") -> uuid.UUID:

@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from dcm.lib.api import Keyset, Query, page
+from dcm.lib.api import AnyText, Keyset, Query, page
 from dcm.lib.errors import DomainError
 from projects.models import Request as UserRequest
 from sessions_app.models import Session
@@ -29,7 +29,7 @@ class NothingToUpdate(DomainError):
 class Sessions(ViewSet):
     noun = "session"
     failures = {"stats": "Failed to fetch sessions stats"}
-    lookup_value_regex = ".+"  # ids are the hosts' own text, slashes and all
+    lookup_value_regex = AnyText.regex
 
     def create(self, request: Request) -> Response:
         session = create_session(**SessionInput.read(request.data))

@@ -209,7 +209,7 @@ async def test_an_action_is_deleted_once(api: Api) -> None:
     assert await ids(api, "/api/actions", "actions") == [kept["id"]]
 
 
-@pytest.mark.parametrize("session_id", ["s-1", "a/b", "a b/ü?", "by-session", "%2F"])
+@pytest.mark.parametrize("session_id", ["s-1", "a/b", "a b/ü?", "by-session", "%2F", "a\nb\n"])
 async def test_actions_of_a_session_are_deleted_together(api: Api, session_id: str) -> None:
     for session in (session_id, "other", session_id, None):
         await post_action(api, session_id=session)

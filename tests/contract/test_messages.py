@@ -364,7 +364,7 @@ async def test_an_unknown_agent_has_an_empty_inbox(api: Api) -> None:
     }
 
 
-@pytest.mark.parametrize("agent_id", ["a/b", "a b/ü?", "a%2Fb", "a/", "all"])
+@pytest.mark.parametrize("agent_id", ["a/b", "a b/ü?", "a%2Fb", "a/", "all", "a\nb\n"])
 async def test_an_agent_id_is_any_text(api: Api, agent_id: str) -> None:
     message = await post_message(api, to_agent=agent_id)
 

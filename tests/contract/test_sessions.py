@@ -73,7 +73,7 @@ async def test_the_id_may_be_named_session_id(api: Api) -> None:
     assert (await post_session(api, id="s-2", session_id="s-3"))["id"] == "s-2"
 
 
-@pytest.mark.parametrize("session_id", ["a/b", " a b ", "ü😀?#", "a%2Fb", "A", ".", "s/"])
+@pytest.mark.parametrize("session_id", ["a/b", " a b ", "ü😀?#", "a%2Fb", "A", ".", "s/", "a\nb\n"])
 async def test_an_id_is_any_text(api: Api, session_id: str) -> None:
     session = await post_session(api, id=session_id)
 
