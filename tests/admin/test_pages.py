@@ -52,6 +52,17 @@ def test_hostile_rows_are_inert_in_lists_and_on_their_pages(browser: Client) -> 
             assert "&lt;script&gt;alert(1)" in page or model is EventHead
 
 
+def test_hostile_rows_are_inert_where_they_are_deleted_and_in_their_history(
+    browser: Client,
+) -> None:
+    make_rows(1, HOSTILE)
+
+    for model in (Project, Request, Task, Subtask, Session):
+        row = model._default_manager.order_by("pk")[0]
+        for page in ("delete", "history"):
+            assert not OBEYED.findall(SENT_BACK.sub("", text_of(browser, page_of(row, page))))
+
+
 def test_long_texts_are_cut(browser: Client) -> None:
     make_rows(1, LONG)
     make_old_events(1, LONG)
@@ -135,6 +146,25 @@ def test_large_tables_are_counted_by_estimate(browser: Client) -> None:
     assert "30000 actions" in page
     assert all("LIMIT 10001" in q["sql"] for q in asked if "COUNT(*)" in q["sql"])
     assert "10000 actions" in text_of(browser, list_of(Action, outcome="ok"))
+
+
+def test_a_search_that_takes_too_long_is_given_up(browser: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO projects_request (id, project_id, session_id, prompt, status, created_at,"
+            " metadata) SELECT gen_random_uuid(), %s, 's', repeat(md5(n::text), 30000), 'active',"
+            " now(), '{}' FROM generate_series(1, 60) AS n",
+            [make_project().id],
+        )
+        cursor.execute("SET statement_timeout = 100")
+    try:
+        page = browser.get(list_of(Request, q="needle"), follow=True)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = 15000")
+
+    assert b"That took too long" in page.content
+    assert page.content.count(b'class="action-select"') == 60
 
 
 def test_work_in_progress_can_be_filtered(browser: Client) -> None:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.db import OperationalError, models
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from psycopg.errors import QueryCanceled
 
 from dcm.lib import wire
 from dcm.lib.admin import export
@@ -30,6 +32,8 @@ else:
 
 MOST_AT_ONCE = 1_000
 """Rows that one action changes."""
+
+TOO_SLOW = "That took too long: look for an id, or narrow it down with a filter."
 
 Row = Any
 Rows = models.QuerySet[Any]
@@ -111,7 +115,13 @@ class RowAdmin(ModelAdmin):
     ) -> HttpResponse:
         if any("\0" in value for _, values in request.GET.lists() for value in values):
             return HttpResponseRedirect(request.path)
-        return super().changelist_view(request, extra_context)
+        try:
+            return super().changelist_view(request, extra_context)
+        except OperationalError as error:
+            if not (request.GET and isinstance(error.__cause__, QueryCanceled)):
+                raise
+            self.message_user(request, TOO_SLOW, messages.WARNING)
+            return HttpResponseRedirect(request.path)
 
     # --- pages --------------------------------------------------------------------------------
 
@@ -153,6 +163,13 @@ class RowAdmin(ModelAdmin):
         response: Any = super().render_change_form(request, context, *args, **kwargs)
         title = Title.of(response.context_data["original"])
         response.context_data |= {"original": title, "subtitle": title}
+        return response
+
+    def history_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        response = super().history_view(request, *args, **kwargs)
+        if isinstance(response, TemplateResponse) and response.context_data is not None:
+            title = Title.of(response.context_data["object"])
+            response.context_data |= {"object": title, "title": f"Change history: {title}"}
         return response
 
     def render_delete_form(self, request: HttpRequest, context: Any) -> Any:
@@ -200,6 +217,9 @@ class RowAdmin(ModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: Rows) -> None:
         for row in self._one_by_one(list(queryset.values_list("pk", flat=True))):
             self.remove(row)
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:
+        return super().response_delete(request, inert(obj_display), obj_id)
 
     def get_deleted_objects(
         self, objs: Iterable[Any], request: HttpRequest
