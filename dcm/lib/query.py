@@ -39,13 +39,11 @@ class Query:
         return None
 
     def id(self, *names: str) -> uuid.UUID | None:
-        for name in names:
-            if value := self.text(name):
-                parsed = wire.parse_uuid(value)
-                if parsed is None:
-                    raise InvalidQuery({name: ["Invalid UUID"]})
-                return parsed
-        return None
+        """The first of these that is there; the others must be good all the same."""
+        ids = {name: wire.parse_uuid(value) for name in names if (value := self.text(name))}
+        if bad := [name for name, parsed in ids.items() if parsed is None]:
+            raise InvalidQuery({name: ["Invalid UUID"] for name in bad})
+        return next(iter(ids.values()), None)
 
     def moment(self, name: str) -> datetime | None:
         value = self.text(name)

@@ -100,6 +100,13 @@ def test_what_cannot_be_meant_is_refused_by_name(text: str, read: Callable[[Quer
     assert list(refused.value.extra["details"]) == ["name"]
 
 
+def test_an_id_under_a_second_name_must_be_good_even_where_the_first_counts() -> None:
+    with pytest.raises(InvalidQuery) as refused:
+        query(f"task_id={ID}&task_list_id=7").id("task_id", "task_list_id")
+
+    assert refused.value.extra["details"] == {"task_list_id": ["Invalid UUID"]}
+
+
 def test_an_id_in_a_path_is_read_in_either_case_or_refused() -> None:
     assert path_uuid(str(ID).upper()) == ID
     with pytest.raises(ValidationFailed) as refused:
