@@ -20,7 +20,9 @@ Health = shape(
         latencyMs=serializers.IntegerField(),
         error=serializers.CharField(required=False),
     )(),
-    features=serializers.DictField(child=serializers.CharField()),
+    features=shape(
+        "Features", **{name: serializers.ChoiceField([it]) for name, it in health.FEATURES.items()}
+    )(),
 )
 
 operation(

@@ -9,6 +9,7 @@ Json = dict[str, Any]
 
 UUID = "0b7c9f7e-5a54-4a53-9a0e-0c6f5f9d1b11"
 MOMENT = "2026-03-04T05:06:07.089Z"
+OF_FAILURE = {"error", "details"}  # left out where they are optional: examples show success
 SAMPLES: Json = {
     "agent": "ag-7",
     "agent_id": "ag-7",
@@ -18,13 +19,16 @@ SAMPLES: Json = {
     "asked_by": "ag-7",
     "blocked": "ag-2",
     "blocked_agent": "ag-2",
+    "blocked_by": "ag-1",
+    "blocked_by_agent": "ag-1",
     "blocker": "ag-1",
+    "brief": "# Developer\n\n## Current task\n\nWrite the serializer",
     "by_agent": "ag-1",
-    "by_project": None,
     "callback_url": "https://example.org/told",
     "compact_agent": "ag-7",
     "compact_summary": "The login form is done; its tests are not.",
     "compat_output": "Edit|builtin|1.35",
+    "channel": "global",
     "content": "# Developer\n\n## Current task\n\nWrite the serializer",
     "created_by": "ag-7",
     "current_task": "Write the serializer",
@@ -36,6 +40,7 @@ SAMPLES: Json = {
     "expires_in": 3600,
     "file_paths": "/srv/shop/forms.py",
     "from_agent": "planner",
+    "from_agent_id": "planner",
     "hook_event_name": "UserPromptSubmit",
     "If-Match": '"3"',
     "input": "edit the login form",
@@ -43,12 +48,13 @@ SAMPLES: Json = {
     "keyword_matches": "login",
     "keywords": "login",
     "limit": 100,
+    "message": "Updated 2 keyword scores for Edit",
     "message_type": "task.created",
     "name": "Shop",
+    "next_cursor": "WzUsIjIwMjYtMDMtMDRUMDU6MDY6MDciXQ",
     "offset": 0,
     "output": "ok",
     "path": "/srv/shop",
-    "period": "24h",
     "priority": 5,
     "project_name": "Shop",
     "project_path": "/srv/shop",
@@ -62,9 +68,12 @@ SAMPLES: Json = {
     "score": 1.35,
     "session_id": "s-1",
     "since": "10m",
+    "status": "completed",
     "summary": "Task: Write the serializer",
     "tags": "login",
+    "task_name": "Wave 0",
     "to_agent": "ag-2",
+    "to_agent_id": "ag-2",
     "token": "eyJhZ2VudF9pZCI6ImFnLTcifQ.8f14e45f",
     "tool_name": "Edit",
     "tool_type": "builtin",
@@ -109,6 +118,8 @@ def example_of(schema: Json, schemas: Json, name: str = "") -> Any:
     for several in ("allOf", "anyOf", "oneOf"):
         if kind is None and several in schema:
             return example_of(schema[several][0], schemas, name)
+    if "examples" in schema:
+        return schema["examples"][0]
     if "default" in schema:
         return schema["default"]
     if "enum" in schema:
@@ -122,7 +133,11 @@ def example_of(schema: Json, schemas: Json, name: str = "") -> Any:
 
 def _object(schema: Json, schemas: Json) -> Json:
     properties = schema.get("properties", {})
-    shown = {name: example_of(each, schemas, name) for name, each in properties.items()}
+    shown = {
+        name: example_of(each, schemas, name)
+        for name, each in properties.items()
+        if name not in OF_FAILURE or name in schema.get("required", [])
+    }
     return shown or _entries(schema, schemas)
 
 
@@ -141,5 +156,4 @@ def _scalar(schema: Json, kind: str | None, name: str) -> Any:
     if kind in {"integer", "number"}:
         sample = SAMPLES.get(name)
         return sample if isinstance(sample, int | float) else schema.get("minimum", 1)
-    sample = SAMPLES.get(name)
-    return sample if isinstance(sample, str) else "s-1"
+    return str(SAMPLES.get(name, "s-1"))

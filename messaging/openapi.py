@@ -6,7 +6,6 @@ from rest_framework import serializers
 
 from dcm.lib.api import JsonObject, Moment, Uuid
 from dcm.lib.openapi import (
-    CURSOR,
     FLAG,
     STRING,
     TIME,
@@ -16,6 +15,7 @@ from dcm.lib.openapi import (
     TextField,
     in_path,
     in_query,
+    next_page,
     operation,
     shape,
     success,
@@ -112,7 +112,10 @@ operation(
             "How many.",
             default=100,
         ),
-        CURSOR,
+        next_page(
+            "WzUsIjIwMjYtMDMtMDRUMDU6MDY6MDcuMDg5MDAwKzAwOjAwIiw"
+            "iMGI3YzlmN2UtNWE1NC00YTUzLTlhMGUtMGM2ZjVmOWQxYjExIl0"
+        ),
     ],
     replies={
         200: shape(

@@ -31,6 +31,8 @@ extend_schema_view(
 )(Token)
 
 
+CHANNEL = r"^(global|metrics|(agents|sessions|topics)/[^\x00]+)$"
+
 EVENT = shape(
     "Event",
     type=serializers.CharField(help_text="Always `event`."),
@@ -48,7 +50,7 @@ operation(
     parameters=[
         in_query("after", STRING, "A number, or the id of the last event that the reader has."),
         in_query("since", STRING, "An age instead, like 10m.", pattern="^[0-9]{1,6}[smhd]$"),
-        in_query("channel", STRING, "Only events on this channel."),
+        in_query("channel", STRING, "Only events on this channel.", pattern=CHANNEL),
         in_query("limit", COUNT, "How many.", minimum=1, maximum=MOST_EVENTS, default=100),
     ],
     replies={

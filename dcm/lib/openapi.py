@@ -118,7 +118,18 @@ def limits(default: int = 100, most: int = 100) -> OpenApiParameter:
 
 OFFSET = in_query("offset", COUNT, "Rows to skip; whatever is no number counts as 0.", default=0)
 PAGE = [limits(), OFFSET]
-CURSOR = in_query("cursor", STRING, "`next_cursor` of the page before this one.")
+
+
+def next_page(example: str) -> OpenApiParameter:
+    """The cursor of a list, whose form is its own affair."""
+    about = "`next_cursor` of the page before this one."
+    return in_query("cursor", STRING, about, examples=[example])
+
+
+CURSOR = next_page(
+    "WyIyMDI2LTAzLTA0VDA1OjA2OjA3LjA4OTAwMCswMDowMCIsIj"
+    "BiN2M5ZjdlLTVhNTQtNGE1My05YTBlLTBjNmY1ZjlkMWIxMSJd"
+)
 SINCE = in_query("since", TIME, "Not before this moment.")
 UNTIL = in_query("until", TIME, "Before this moment.")
 
