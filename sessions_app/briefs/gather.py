@@ -8,11 +8,13 @@ from django.db.models import Case, Count, Exists, IntegerField, Q, QuerySet, Val
 
 from messaging.models import CONTEXT_GENERATED, Block, Message
 from projects.models import Action, Project, Request, Subtask
-from sessions_app.models import Session
+from sessions_app.models import Decision, Question, Session
 
 MOST_TASKS = 20
 MOST_MESSAGES = 20
 MOST_BLOCKS = 10
+MOST_QUESTIONS = 8
+MOST_DECISIONS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,9 @@ class Material:
     request: Request | None = None  # the session's newest
     project: Project | None = None
     progress: dict[str, int] = field(default_factory=dict)  # subtasks of the session by status
+    questions: list[Question] = field(default_factory=list)  # that wait for the agent's answer
+    answers: list[Question] = field(default_factory=list)  # its own, answered, newest first
+    decisions: list[Decision] = field(default_factory=list)  # of the session, newest first
 
     def sources(self, session_id: str) -> list[dict[str, Any]]:
         """[{"type", "id", "relevance", "summary"}]: where the brief has it from."""
@@ -59,6 +64,13 @@ class Material:
             found.append(
                 _source("project", project.id, 0.7, f"Project {project.name or project.path}")
             )
+        found += [
+            _source("question", q.id, 0.9, f"Question from {q.asked_by}") for q in self.questions
+        ]
+        found += [_source("answer", q.id, 0.8, "An answer to your question") for q in self.answers]
+        found += [
+            _source("decision", d.id, 0.6, f"Decision of {d.decided_by}") for d in self.decisions
+        ]
         return found
 
 
@@ -66,6 +78,7 @@ def gather(wanted: Wanted) -> Material:
     """Reads only: nothing is marked, nothing is stored."""
     requests = Request.objects.select_related("project")
     request = requests.filter(session_id=wanted.session_id).order_by("-created_at").first()
+    questions = _questions(wanted)
     return Material(
         tasks=_tasks(wanted),
         messages=_messages(wanted) if wanted.include_messages else [],
@@ -74,6 +87,9 @@ def gather(wanted: Wanted) -> Material:
         request=request,
         project=_project(wanted, request),
         progress=_progress(wanted.session_id),
+        questions=[question for question in questions if question.newest_answer is None],
+        answers=[question for question in questions if question.newest_answer is not None],
+        decisions=_decisions(wanted.session_id),
     )
 
 
@@ -171,6 +187,18 @@ def _project(wanted: Wanted, request: Request | None) -> Project | None:
         return request.project
     session = Session.objects.select_related("project").filter(id=wanted.session_id).first()
     return session.project if session is not None else None
+
+
+def _questions(wanted: Wanted) -> list[Question]:
+    """What others ask it, and what was answered to its own, newest first."""
+    here = Question.objects.of(wanted.session_id)
+    asked = here.pending().open_to(wanted.agent_id).exclude(asked_by=wanted.agent_id)
+    answered = here.filter(asked_by=wanted.agent_id, newest_answer__isnull=False)
+    return list((asked | answered).order_by("-number")[:MOST_QUESTIONS])
+
+
+def _decisions(session_id: str) -> list[Decision]:
+    return list(Decision.objects.of(session_id).order_by("-number")[:MOST_DECISIONS])
 
 
 def _progress(session_id: str) -> dict[str, int]:

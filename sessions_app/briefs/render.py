@@ -17,6 +17,7 @@ from messaging.models import Block, Message
 from projects.models import Action, Subtask
 from sessions_app.briefs.agent_types import category_of, speciality_of
 from sessions_app.briefs.gather import Material, Wanted
+from sessions_app.models import Decision, Question
 
 TEMPLATES = {
     "orchestrator": "orchestrator",
@@ -84,6 +85,9 @@ def _context(wanted: Wanted, material: Material, now: datetime) -> dict[str, Any
         "changes": _changes(material.history),
         "actions": [_action(action) for action in material.history],
         "failures": [_action(action) for action in material.history if action.exit_code != 0],
+        "questions": [_question(question) for question in material.questions],
+        "answers": [_question(question) for question in material.answers],
+        "decisions": [_decision(decision) for decision in material.decisions],
         "progress": material.progress,
         "total": total,
         "done": done,
@@ -186,6 +190,25 @@ def _action(action: Action) -> dict[str, Any]:
         "exit_code": action.exit_code,
         "duration_ms": action.duration_ms,
         "files": ", ".join(one_line(name) for name in action.file_paths[:2]),
+    }
+
+
+def _question(question: Question) -> dict[str, str]:
+    answer = question.newest_answer
+    return {
+        "id": question.id,
+        "by": one_line(question.asked_by),
+        "text": one_line(question.question, LONGEST_CONTENT),
+        "answer": one_line(answer.answer, LONGEST_CONTENT) if answer else "",
+        "answered_by": one_line(answer.answered_by) if answer else "",
+    }
+
+
+def _decision(decision: Decision) -> dict[str, str]:
+    return {
+        "by": one_line(decision.decided_by),
+        "text": one_line(decision.decision, LONGEST_CONTENT),
+        "why": one_line(decision.rationale or "", LONGEST_CONTENT),
     }
 
 

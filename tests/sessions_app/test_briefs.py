@@ -1,5 +1,6 @@
 """What an agent gets back. Contract: context-briefs 1 to 7."""
 
+import uuid
 from typing import Any
 
 import pytest
@@ -137,6 +138,28 @@ async def test_a_brief_tells_tasks_messages_blocks_and_actions(api: Api) -> None
     ]
     assert reply["brief"]["token_count"] == estimate_tokens(content)
     assert reply["brief"]["truncated"] is False
+
+
+async def test_a_brief_tells_questions_answers_and_decisions_of_the_session(api: Api) -> None:
+    room, mine, other = "/api/sessions/s-1", str(uuid.uuid4()), str(uuid.uuid4())
+    asked = {"agent_id": other, "question": "Which port?", "to": mine}
+    own = {"agent_id": mine, "question": "Who merges?"}
+    decided = {"agent_id": other, "decision": "Drop v1", "rationale": "Nobody calls it"}
+    await api.post(f"{room}/questions", json=asked)
+    question = (await api.post(f"{room}/questions", json=own)).json()["question"]
+    answer = {"agent_id": other, "answer": "The lead"}
+    await api.post(f"{room}/questions/{question['id']}/answer", json=answer)
+    await api.post(f"{room}/decisions", json=decided)
+
+    told = await brief(api, mine)
+    others = (await brief(api, other))["brief"]["content"]
+
+    content = told["brief"]["content"]
+    for text in ("Which port?", "Who merges?", "The lead", "Drop v1 (Nobody calls it)"):
+        assert text in content
+    assert [source["type"] for source in told["sources"]] == ["question", "answer", "decision"]
+    assert "Which port?" not in others
+    assert "Drop v1" in others
 
 
 async def test_reading_a_brief_marks_nothing_as_read(api: Api) -> None:
