@@ -36,6 +36,7 @@ SAMPLES: Json = {
     "decision": "Tokens live for an hour",
     "description": "Write the serializer",
     "duration_ms": 120,
+    "error": "The database cannot be reached",
     "exit_code": 0,
     "expires_in": 3600,
     "file_paths": "/srv/shop/forms.py",
@@ -97,14 +98,14 @@ def add_examples(result: Json) -> None:
                     name = parameter["name"]
                     parameter["example"] = example_of(parameter["schema"], schemas, name)
             _add(operation.get("requestBody", {}), schemas)
-            for status, response in operation["responses"].items():
-                _add(response, schemas, error=response.get("description", ""), status=status)
+            for response in operation["responses"].values():
+                _add(response, schemas)
 
 
-def _add(holder: Json, schemas: Json, *, error: str = "", status: str = "200") -> None:
+def _add(holder: Json, schemas: Json) -> None:
     for content in holder.get("content", {}).values():
         if content["schema"] == {"$ref": "#/components/schemas/Error"}:
-            content["example"] = {"error": error}
+            content["example"] = {"error": holder["description"]}
         else:
             content["example"] = example_of(content["schema"], schemas)
 
