@@ -31,6 +31,7 @@ UUID: Json = {"type": "string", "format": "uuid"}
 TIME: Json = {"type": "string", "format": "date-time"}
 FLAG: Json = {"type": "boolean"}
 OBJECT: Json = {"type": "object", "additionalProperties": {}}
+NO_UPDATE = {400: "No update fields provided"}
 ERROR: Json = {"$ref": "#/components/schemas/Error"}
 
 
@@ -95,6 +96,10 @@ def in_path(name: str, schema: Json, about: str) -> OpenApiParameter:
     return OpenApiParameter(
         name, {**schema, **least}, OpenApiParameter.PATH, required=True, description=about
     )
+
+
+def own_id(noun: str) -> list[OpenApiParameter]:
+    return [in_path("id", UUID, f"The {noun}.")]
 
 
 def in_header(name: str, about: str, **schema: Any) -> OpenApiParameter:

@@ -1,0 +1,5 @@
+"""The work tree in the OpenAPI document, a module per resource."""
+
+from projects.openapi import actions, projects, requests, subtasks, tasks
+
+__all__ = ["actions", "projects", "requests", "subtasks", "tasks"]
