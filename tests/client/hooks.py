@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -111,12 +112,14 @@ def take_request(connection: socket.socket) -> tuple[str, bytes]:
         head = ""
         while line := lines.readline().decode().strip():
             head += f"{line}\n"
-        length = next(
-            int(each.split(":")[1])
-            for each in head.splitlines()
-            if each.lower().startswith("content-length")
-        )
-        return head, lines.read(length)
+        length = re.search(r"(?im)^content-length: ([0-9]+)$", head)
+        return head, lines.read(int(length[1]) if length else 0)
+
+
+def hang(connection: socket.socket) -> None:
+    """Take everything, answer nothing."""
+    while connection.recv(1 << 16):
+        pass
 
 
 def reset(connection: socket.socket) -> None:

@@ -16,6 +16,7 @@ from tests.client.hooks import (
     PROGRAM,
     Hook,
     answering,
+    hang,
     http,
     nowhere,
     prompt,
@@ -29,11 +30,6 @@ from tests.conftest import Api
 async def actions(api: Api) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = (await api.get("/api/actions?session_id=run-1")).json()["actions"]
     return found
-
-
-def hang(connection: socket.socket) -> None:
-    while connection.recv(1 << 16):
-        pass
 
 
 @pytest.mark.parametrize(

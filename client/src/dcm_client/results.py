@@ -1,0 +1,396 @@
+"""What the server answers, typed. Members that a newer server adds are ignored."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+Json = dict[str, Any]
+
+
+class Result(msgspec.Struct, kw_only=True):
+    """Compared by value; `msgspec.to_builtins(result)` makes it a dict."""
+
+
+# --- the work tree ------------------------------------------------------------------------------
+
+
+class ProjectStats(Result):
+    project_id: str
+    path: str
+    total_requests: int
+    total_subtasks: int
+    total_actions: int
+    successful_actions: int
+    avg_duration_ms: float
+    project_name: str | None = None
+    last_activity: datetime | None = None
+
+
+class ActionResult(Result):
+    """Some members are only in the reply that records it, others only in get_action()'s."""
+
+    id: str
+    tool_name: str
+    tool_type: str
+    exit_code: int
+    created_at: datetime
+    duration_ms: int | None = None
+    file_paths: list[str] = []
+    keywords_extracted: int | None = None
+    input: str | None = None
+    output: str | None = None
+    session_id: str | None = None
+    project_path: str | None = None
+    subtask_id: str | None = None
+    agent_id: str | None = None
+    agent_type: str | None = None
+    task_id: str | None = None
+    request_id: str | None = None
+    project_id: str | None = None
+    metadata: Json = {}
+
+
+class Subtask(Result):
+    """actions: only in get_subtask()'s reply."""
+
+    id: str
+    task_id: str
+    description: str
+    status: str
+    created_at: datetime
+    agent_type: str | None = None
+    agent_id: str | None = None
+    blocked_by: list[str] = []
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    context_snapshot: Json | None = None
+    result: Json | None = None
+    actions: list[ActionResult] = []
+
+
+class Task(Result):
+    """One wave. subtasks: in the replies of get_task() and get_hierarchy()."""
+
+    id: str
+    request_id: str
+    wave_number: int
+    status: str
+    created_at: datetime
+    name: str | None = None
+    completed_at: datetime | None = None
+    subtasks: list[Subtask] = []
+
+
+class UserRequest(Result):
+    """What the user asked. tasks: in the replies of get_request() and get_hierarchy()."""
+
+    id: str
+    prompt: str
+    status: str
+    created_at: datetime
+    session_id: str | None = None
+    project_id: str | None = None
+    prompt_type: str | None = None
+    completed_at: datetime | None = None
+    metadata: Json = {}
+    tasks: list[Task] = []
+
+
+class Project(Result):
+    """requests, stats: in get_project()'s reply; requests alone in get_hierarchy()'s."""
+
+    id: str
+    path: str
+    created_at: datetime
+    updated_at: datetime
+    name: str | None = None
+    metadata: Json = {}
+    requests: list[UserRequest] = []
+    stats: ProjectStats | None = None
+
+
+class Hierarchy(Result):
+    hierarchy: Project
+    stats: ProjectStats
+    counts: dict[str, int]
+
+
+class ActiveAgent(Result):
+    subtask_id: str
+    status: str
+    description: str
+    created_at: datetime
+    actions_count: int
+    project_id: str
+    project_path: str
+    request_id: str
+    session_id: str
+    project_name: str | None = None
+    agent_type: str | None = None
+    agent_id: str | None = None
+    started_at: datetime | None = None
+
+
+class HourOfActions(Result):
+    hour: datetime
+    count: int
+
+
+class BatchOutcome(Result):
+    """Of one action of a batch, by its place there: the action, or why it was refused."""
+
+    index: int
+    success: bool
+    action: ActionResult | None = None
+    error: str | None = None
+    details: dict[str, list[str]] = {}
+
+
+class Batch(Result):
+    """count: how many were stored."""
+
+    success: bool
+    count: int
+    results: list[BatchOutcome]
+
+
+# --- routing ------------------------------------------------------------------------------------
+
+
+class Suggestion(Result):
+    tool_name: str
+    tool_type: str
+    score: float
+    usage_count: int
+    success_rate: int
+    keyword_matches: list[str]
+
+
+class Feedback(Result):
+    message: str
+    adjustment: float
+
+
+class RoutingStats(Result):
+    totals: dict[str, float]
+    top_by_score: list[Json]
+    top_by_usage: list[Json]
+    type_distribution: list[Json]
+
+
+# --- sessions and briefs ------------------------------------------------------------------------
+
+
+class Session(Result):
+    """requests: the newest, in get_session()'s reply."""
+
+    id: str
+    started_at: datetime
+    project_id: str | None = None
+    ended_at: datetime | None = None
+    total_tools_used: int = 0
+    total_success: int = 0
+    total_errors: int = 0
+    requests: list[UserRequest] = []
+
+
+class SessionStats(Result):
+    overview: Json
+    by_project: list[Json]
+    timestamp: datetime
+
+
+class Brief(Result):
+    content: str
+    token_count: int
+    truncated: bool
+    generated_at: datetime
+    id: str | None = None
+
+
+class Context(Result):
+    """brief: None, with a message, when the agent has no session."""
+
+    agent_id: str
+    session_id: str | None = None
+    agent_type: str | None = None
+    brief: Brief | None = None
+    sources: list[Any] = []
+    message: str | None = None
+
+
+class GeneratedBrief(Brief, kw_only=True):
+    agent_id: str
+    session_id: str
+    agent_type: str | None = None
+
+
+class Generated(Result):
+    brief: GeneratedBrief
+    sources: list[Any]
+
+
+class Restored(Result):
+    """brief: Markdown."""
+
+    brief: str
+    sources: list[Any]
+    session_compacted: bool
+    restored_at: datetime
+
+
+class CompactStatus(Result):
+    session_id: str
+    exists: bool
+    compacted: bool
+    compacted_at: str | None = None
+    compact_summary: str | None = None
+    compact_agent: str | None = None
+
+
+# --- messages -----------------------------------------------------------------------------------
+
+
+class MessageReceipt(Result):
+    id: str
+    from_agent: str
+    topic: str
+    priority: int
+    created_at: datetime
+    is_broadcast: bool
+    to_agent: str | None = None
+    expires_at: datetime | None = None
+
+
+class Message(MessageReceipt, kw_only=True):
+    """already_read: before this reply."""
+
+    content: Any
+    already_read: bool
+    read_by: list[str] = []
+
+
+class Subscription(Result):
+    id: str
+    agent_id: str
+    topic: str
+    callback_url: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class Block(Result):
+    id: str
+    blocked_by: str
+    blocked_agent: str
+    reason: str | None = None
+    created_at: datetime | None = None
+
+
+class Blocking(Result):
+    """blocked_by, blocking: the blocks, newest first."""
+
+    agent_id: str
+    is_blocked: bool
+    is_blocking: bool
+    blocked_by: list[Json]
+    blocking: list[Json]
+    summary: dict[str, int]
+
+
+# --- coordinator --------------------------------------------------------------------------------
+
+
+class Agent(Result):
+    id: str
+    name: str
+    role: str
+    repo_path: str
+    connected_at: datetime
+    last_seen_at: datetime | None = None
+
+
+class Entry(Result):
+    """A shared value under a key."""
+
+    id: str
+    key: str
+    value: str
+    tags: list[str]
+    created_by: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    updated_by: str | None = None
+
+
+class Question(Result):
+    id: str
+    question: str
+    asked_by: str
+    status: str
+    created_at: datetime
+    to_agent: str | None = None
+    answer: str | None = None
+    answered_by: str | None = None
+    answered_at: datetime | None = None
+
+
+class Decision(Result):
+    id: str
+    decision: str
+    decided_by: str
+    created_at: datetime
+    rationale: str | None = None
+
+
+# --- the server ---------------------------------------------------------------------------------
+
+
+class Health(Result):
+    status: str
+    timestamp: datetime
+    version: str
+    database: Json
+    features: dict[str, str] = {}
+
+
+class Stats(Result, rename="camel"):
+    project_count: int
+    request_count: int
+    action_count: int
+    message_count: int
+    timestamp: datetime
+
+
+class ToolsSummary(Result):
+    skills: int
+    commands: int
+    workflows: int
+    plugins: int
+    from_cache: bool
+    cached_at: datetime | None = None
+
+
+class CleanupStats(Result):
+    messages: Json
+    timestamp: datetime
+    last_cleanup: Json | None = None
+
+
+class Token(Result):
+    token: str
+    expires_in: int
+
+
+class LoggedEvents(Result):
+    """next_after: where a reader goes on. recovered: whether nothing is missing before these."""
+
+    events: list[Json]
+    count: int
+    epoch: str
+    head: int
+    next_after: int
+    recovered: bool = True
+    reason: str | None = None
