@@ -84,6 +84,22 @@ async def test_a_server_that_hangs_costs_a_second_at_most(lonely_hook: Hook) -> 
     assert lonely_hook.waiting() == [tool_call()]
 
 
+async def test_after_a_server_that_hangs_the_next_hooks_do_not_try(lonely_hook: Hook) -> None:
+    lonely_hook.more = {"DCM_HOOK_TIMEOUT": "0.5"}
+    tried = []
+
+    def count_and_hang(connection: socket.socket) -> None:
+        tried.append(connection)
+        hang(connection)
+
+    with strange_server(count_and_hang) as lonely_hook.url:
+        for number in range(3):
+            lonely_hook(tool_call(number))
+
+    assert len(tried) == 1
+    assert lonely_hook.waiting() == [tool_call(number) for number in range(3)]
+
+
 async def test_a_stdin_that_nobody_closes_costs_a_second_at_most(lonely_hook: Hook) -> None:
     environment = lonely_hook.environment() | {"DCM_HOOK_TIMEOUT": "0.3"}
 

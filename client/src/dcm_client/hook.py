@@ -55,16 +55,22 @@ class Hook:
         if event is None:
             return
         line = to_line(event, redacted=self._environment.get("DCM_REDACT", "").lower() != "off")
-        # What was told before comes before; a host that waits for its brief does not wait for it.
-        if not self._send_waiting() and not _is_awaited(event):
+        # What was told before comes before; but a host that waits for its brief is to have it.
+        is_clear = not self._spool.is_resting() and self._send_waiting()
+        if not is_clear and not _is_awaited(event):
             self._spool.append(line)
             return
         try:
             reply = self._post(line, self._at(0.8))
-        except NotTaken:
-            self._spool.append(line)
+        except NotTaken as error:
+            self._keep(line, error)
         else:
             _show(reply)
+
+    def _keep(self, line: bytes, error: NotTaken) -> None:
+        self._spool.append(line)
+        if error.is_late:
+            self._spool.rest()
 
     def flush(self) -> None:
         """Send everything that waits, however long it takes."""
@@ -88,7 +94,10 @@ class Hook:
 
         try:
             self._spool.replay(send)
-        except NotTaken:
+        except NotTaken as error:
+            # Late because of the many before it is another matter.
+            if error.is_late and not self._sent:
+                self._spool.rest()
             return False
         return self._spool.is_empty()
 

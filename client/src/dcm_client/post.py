@@ -11,7 +11,14 @@ _PASSING = frozenset({401, 403, 404, 408, 425, 429})
 
 
 class NotTaken(Exception):
-    """The server is away or busy, or it is not ours: the event has to be sent again."""
+    """The server is away or busy, or it is not ours: the event has to be sent again.
+
+    is_late: it was waited for in vain.
+    """
+
+    def __init__(self, why: object = None, *, is_late: bool = False) -> None:
+        super().__init__(why)
+        self.is_late = is_late
 
 
 class Address(NamedTuple):
@@ -47,7 +54,7 @@ def post(
     try:
         reply = _exchange(address, _request(address, path, body, token), deadline)
     except (OSError, ValueError) as error:
-        raise NotTaken from error
+        raise NotTaken(error, is_late=isinstance(error, TimeoutError)) from error
     status, content = _parse(reply)
     if 400 <= status < 500 and status not in _PASSING:
         return None

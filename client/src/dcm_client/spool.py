@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import BinaryIO
 
 LARGEST_SPOOL = 64 * 1024 * 1024
+REST_SECONDS = 10
 _SUFFIX = ".jsonl"
 
 
@@ -43,6 +44,19 @@ class Spool:
             data = (b"\n" if torn else b"") + line + b"\n"
             if os.write(file, data) < len(data):  # the disk is full
                 os.ftruncate(file, size)
+
+    def rest(self) -> None:
+        """Note that the server lets us wait: the next hooks need not find out for themselves."""
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)  # noqa: PTH103
+        os.close(self._open("resting", os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
+        os.utime(self._path("resting"))
+
+    def is_resting(self) -> bool:
+        try:
+            noted = os.stat(self._path("resting")).st_mtime  # noqa: PTH116
+        except OSError:
+            return False
+        return abs(time.time() - noted) < REST_SECONDS
 
     def replay(self, send: Callable[[bytes], None]) -> int:
         """Hand each event to `send`, oldest first, until it raises; how many it took.
