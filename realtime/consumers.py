@@ -5,9 +5,9 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qs
 
 from channels.consumer import AsyncConsumer
@@ -18,43 +18,23 @@ from dcm.lib.threads import in_thread
 from realtime import frames, unlogged
 from realtime.access import channel_of, check_hearing, check_saying, event_of, identify
 from realtime.channel_names import GLOBAL, METRICS, agent_channel, session_channel
-from realtime.cursor import Cursor
-from realtime.deliveries import Deliveries
-from realtime.fanout import RESYNC, hub
+from realtime.fanout import hub
 from realtime.frames import Frame, Refused, UnknownType
-from realtime.log import Entry
 from realtime.presence import Change, changes, forget, remember, remembered
 from realtime.rates import Bucket, heartbeats
-from realtime.selectors import (
-    REPLAY_BATCH,
-    entries_between,
-    parse_age,
-    start_after,
-    start_at,
-    start_since,
-)
 from realtime.services import publish_for_client
-from realtime.sockets import SLOW, sockets
+from realtime.sockets import sockets
+from realtime.stream import OWN_EVENT_SECONDS, Stream
 from realtime.tokens import Identity
 from realtime.unlogged import Passing
 
 logger = logging.getLogger("dcm.realtime")
 
 MOST_SUBSCRIPTIONS = 1_000
-CLOSE_SECONDS = 1
-RESUME_SECONDS = 60
 PUBLISHES_PER_SECOND, PUBLISH_BURST = 100, 500
 MOST_FLOODS = 1_000
 FLOOD = 4029
-OWN_EVENT_SECONDS = 2
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-
-
-class Resume(NamedTuple):
-    """What a client comes back for: channels that it takes soon are replayed from here."""
-
-    after: int
-    until: float  # of time.monotonic()
 
 
 class TooFast(Refused):
@@ -72,24 +52,16 @@ class Failed(Refused):
     code = "INTERNAL_ERROR"
 
 
-class NativeConsumer(AsyncConsumer):
-    """One socket. It reads the log from a position of its own, see realtime.fanout."""
+class NativeConsumer(Stream, AsyncConsumer):
+    """One socket: what it asks for. What it hears is its Stream."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.client_id = _new_client_id()
         self.identity: Identity | None = None
-        self.channels: set[str] = set()
         self.heard_at = time.monotonic()
-        self.sending_since: float | None = None
-        self.deliveries = Deliveries()
-        self._tracks = True
         self._publishing = Bucket(rate=PUBLISHES_PER_SECOND, burst=PUBLISH_BURST)
         self._floods = 0
-        self._resume: Resume | None = None
-        self._cursor = Cursor()
-        self._in_order = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._ended = False
         self._answers: dict[str, Callable[[Frame], Awaitable[None]]] = {
             "auth": self._on_auth,
             "subscribe": self._on_subscribe,
@@ -287,142 +259,7 @@ class NativeConsumer(AsyncConsumer):
         if earlier.get(GLOBAL) is False:
             self._unsubscribe(GLOBAL)
 
-    # --- events -----------------------------------------------------------------------------
-
-    async def _find_start(self, wish: Mapping[str, Any]) -> Frame:
-        """From where the client wants to hear what it has missed; {} when it does not ask."""
-        event_id, age = wish.get("last_event_id"), parse_age(wish.get("since"))
-        if not event_id and age is None:
-            return {}
-        try:
-            if age is None:
-                start = await in_thread(start_after, event_id)
-            else:
-                start = await in_thread(start_since, age)
-            if start.recovered:
-                # Another process may have told the client of what this one has yet to read.
-                async with asyncio.timeout(OWN_EVENT_SECONDS):
-                    await hub.reach(start.after)
-                self._resume = Resume(start.after, time.monotonic() + RESUME_SECONDS)
-        except Exception as error:
-            if not isinstance(error, TimeoutError) and not is_unavailable(error):
-                raise
-            return {"recovered": False, "reason": "unavailable"}
-        return start.report()
-
-    async def _hear(self, channels: Collection[str]) -> None:
-        """Subscribe; what these channels said since the client was last here comes first."""
-        async with self._in_order:
-            await self._send_pending()
-            new = [channel for channel in channels if channel not in self.channels]
-            for channel in new:
-                self.channels.add(channel)
-                hub.subscribe(self, channel)
-            if new and self._resume and time.monotonic() < self._resume.until:
-                await self._replay(new, after=self._resume.after, upto=hub.position)
-
-    async def _replay(self, channels: Collection[str], *, after: int, upto: int) -> None:
-        begin = after
-        while after < upto:
-            entries = await in_thread(entries_between, after=after, upto=upto, channels=channels)
-            for entry in entries:
-                await self._tell(entry, channels)
-            after = entries[-1].seq if len(entries) == REPLAY_BATCH else upto
-        # Had the log been pruned meanwhile, events could be missing that we promised.
-        if not (await in_thread(start_at, begin)).recovered:
-            self.end(RESYNC, "Resync required")
-
-    def _unsubscribe(self, channel: str) -> None:
-        self.channels.discard(channel)
-        hub.unsubscribe(self, channel)
-
-    def wake(self, seq: int) -> None:
-        """An event with this number is for one of our channels."""
-        self._cursor.wake(seq)
-
-    def overhear(self, message: dict[str, Any]) -> None:
-        """A value that passes the log by; who does not read misses it."""
-        if self.sending_since is None:
-            self._start(self._send_again([message]))
-
-    async def _send_events(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                await self._cursor.until_behind()
-                await self._catch_up()
-
-    async def _catch_up(self) -> None:
-        async with self._in_order:
-            await self._send_pending()
-
-    async def _send_pending(self) -> None:
-        """Send what lies between our position and the last event that is for us."""
-        cursor = self._cursor
-        while cursor.is_behind:
-            entry = hub.tail.get(cursor.position + 1)
-            if entry is None:
-                self.end(SLOW, "Too slow")
-                return
-            cursor.position += 1
-            await self._tell(entry, self.channels)
-
-    async def _tell(self, entry: Entry, channels: Collection[str]) -> None:
-        for channel in entry.channels:
-            if channel in channels:
-                message = entry.message(channel)
-                await self._pass_on(message)
-                if self._tracks:
-                    self.deliveries.note(entry.seq, entry.type, message, time.monotonic())
-
-    def resend(self, now: float) -> None:
-        """Send again, as it was, what the client has not acknowledged in time."""
-        if self.sending_since is None and (again := self.deliveries.due(now)):
-            self._start(self._send_again(again))
-
-    async def _send_again(self, messages: list[dict[str, Any]]) -> None:
-        with contextlib.suppress(OSError):
-            for message in messages:
-                await self._pass_on(message)
-
-    async def _send(self, frame: str) -> None:
-        await self._pass_on({"type": "websocket.send", "text": frame})
-
-    async def _pass_on(self, message: dict[str, Any]) -> None:
-        """Raises OSError once the client has gone."""
-        self.sending_since = time.monotonic()
-        try:
-            await self._transmit(message)
-        finally:
-            self.sending_since = None
-
     # --- the end ----------------------------------------------------------------------------
-
-    def ping(self) -> None:
-        if self.sending_since is None:
-            self._start(self._ping())
-
-    async def _ping(self) -> None:
-        with contextlib.suppress(OSError):
-            await self._send(frames.ping_frame())
-
-    def end(self, code: int, reason: str = "") -> None:
-        """Close with this code, without waiting for a client that does not read."""
-        if not self._ended:
-            self._ended = True
-            self._start(self._close(code, reason))
-
-    async def _close(self, code: int, reason: str) -> None:
-        closing = {"type": "websocket.close", "code": code, "reason": reason}
-        with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._transmit(closing)
-        if self._main is not None:
-            self._main.cancel()
-
-    def _start(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _forget(self) -> None:
         sockets.remove(self)
