@@ -4,13 +4,11 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Iterator
-from urllib.parse import quote
 
 import pytest
 
-from dcm.lib import embedded
 from tests.faults.clients import Reader, Writer
-from tests.serve.serving import Serving, postgres_of, temporary_home
+from tests.serve.serving import Serving, database_url, postgres_of, temporary_home
 
 LOAD_SECONDS = 6.0
 
@@ -18,13 +16,12 @@ LOAD_SECONDS = 6.0
 @pytest.fixture
 def servers() -> Iterator[list[Serving]]:
     """Two on one database; the first one's own PostgreSQL."""
-    with temporary_home() as home, Serving(home) as first:
-        server = embedded.connection(home)
-        user, password = quote(server["USER"]), quote(server["PASSWORD"])
-        where = f"host={quote(server['HOST'], safe='')}"
-        url = f"postgresql://{user}:{password}@/{server['NAME']}?{where}"
-        with Serving(home, DATABASE_URL=url) as second:
-            yield [first, second]
+    with (
+        temporary_home() as home,
+        Serving(home) as first,
+        Serving(home, DATABASE_URL=database_url(home)) as second,
+    ):
+        yield [first, second]
 
 
 class Load:

@@ -13,9 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import quote
 
 import httpx
 import psutil
+
+from dcm.lib import embedded
 
 ROOT = Path(__file__).parents[2]
 PORTS = ("PORT", "DASHBOARD_PORT", "WS_PORT", "COORDINATOR_PORT")
@@ -61,6 +64,14 @@ def temporary_home() -> Iterator[Path]:
         for process in postgres_of(folder):
             process.kill()
         shutil.rmtree(folder)
+
+
+def database_url(home: Path) -> str:
+    """How another server reaches the embedded PostgreSQL of the one that has `home`."""
+    server = embedded.connection(home)
+    user, password = quote(server["USER"]), quote(server["PASSWORD"])
+    folder = quote(server["HOST"], safe="")
+    return f"postgresql://{user}:{password}@/{server['NAME']}?host={folder}"
 
 
 class Serving:
