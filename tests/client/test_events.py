@@ -162,6 +162,38 @@ async def test_after_an_interruption_nothing_is_missing(dcm: AsyncDCMClient, wir
     assert [event.data["id"] for event in heard] == [task.id for task in made]
 
 
+async def test_a_stream_that_comes_back_asks_for_a_fresh_token(
+    dcm: AsyncDCMClient, wire: Wire
+) -> None:
+    asked = []
+
+    async def fresh() -> str:
+        asked.append(1)
+        return (await dcm.get_token("backend")).token
+
+    async with EventStream(wire.url, token=fresh, retries=None, first_wait_seconds=0.01) as stream:
+        await next_of(stream, "agent.connected")
+        wire.cut()
+        wire.is_up = True
+        await next_of(stream, "agent.connected")
+
+    assert len(asked) == 2
+
+
+async def test_a_token_that_cannot_be_had_any_more_ends_the_stream(
+    dcm: AsyncDCMClient, wire: Wire
+) -> None:
+    tokens = [(await dcm.get_token("backend")).token]
+
+    async def once() -> str:
+        return tokens.pop()
+
+    async with EventStream(wire.url, token=once, first_wait_seconds=0.01) as stream:
+        wire.cut()
+        with pytest.raises(IndexError):
+            await next_of(stream, "nothing")
+
+
 async def test_a_stream_that_had_heard_nothing_misses_nothing_either(
     dcm: AsyncDCMClient, wire: Wire
 ) -> None:

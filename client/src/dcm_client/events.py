@@ -16,7 +16,13 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from dcm_client.errors import ConnectionFailed, StreamClosed, StreamRefused
+from dcm_client.errors import (
+    ConnectionFailed,
+    Overloaded,
+    ServerFailed,
+    StreamClosed,
+    StreamRefused,
+)
 
 DEFAULT_URL = "ws://127.0.0.1:3849"
 GAP = "stream.gap"
@@ -177,6 +183,7 @@ class EventStream:
 
     async def _open(self) -> None:
         """Connect and take the channels. Raises ConnectionFailed, StreamRefused."""
+        token = await self._token() if callable(self._token) else self._token
         connected = self._answer_to("connected")
         self._newest = (-1, "")
         try:
@@ -190,7 +197,7 @@ class EventStream:
             self._heard_since = self._heard_since or time.monotonic()
             if greeting.get("recovered") is False:
                 self._tell_gap(str(greeting.get("reason")))
-            await self._introduce()
+            await self._introduce(token)
         except StreamRefused:
             await self._drop()
             raise
@@ -222,8 +229,7 @@ class EventStream:
         if self._socket is not None:
             await self._socket.close()
 
-    async def _introduce(self) -> None:
-        token = await self._token() if callable(self._token) else self._token
+    async def _introduce(self, token: str | None) -> None:
         if token or self._agent_id:
             identity = {"token": token} if token else {"agent_id": self._agent_id}
             session = {"session_id": self._session_id} if self._session_id else {}
@@ -240,7 +246,7 @@ class EventStream:
                 while self._reader is not None and await self._reader != NORMAL_CLOSURE:
                     await self._come_back()
                 pinging.cancel()
-        except* (ConnectionFailed, StreamClosed, StreamRefused) as group:
+        except* Exception as group:  # noqa: BLE001  whoever reads the stream gets it
             self._failure = group.exceptions[0]
         finally:
             self._queue.put_nowait(None)
@@ -251,7 +257,7 @@ class EventStream:
         for attempt in attempts:
             longest = min(self._first_wait * 2**attempt, LONGEST_WAIT_SECONDS)
             await asyncio.sleep(longest * random.uniform(0.5, 1))  # noqa: S311
-            with contextlib.suppress(ConnectionFailed):
+            with contextlib.suppress(ConnectionFailed, Overloaded, ServerFailed):
                 await self._open()
                 return
         raise StreamClosed(f"{self.url}: could not come back")
