@@ -228,6 +228,20 @@ async def test_what_cannot_be_replayed_is_said(server: Server) -> None:
     assert gap.data == {"reason": "epoch"}
 
 
+async def test_a_gap_is_told_once(dcm: AsyncDCMClient, wire: Wire) -> None:
+    request_id = await make_request(dcm)
+    options: dict[str, Any] = {"last_event_id": "msg_other_5", "first_wait_seconds": 0.01}
+
+    async with EventStream(wire.url, types=["task.*"], **options) as stream:
+        await next_of(stream, GAP)
+        wire.cut()
+        wire.is_up = True
+        await dcm.create_task(request_id)
+        event = await next_of(stream)
+
+    assert event.type == "task.created"
+
+
 async def test_a_stream_that_cannot_come_back_ends(wire: Wire) -> None:
     async with EventStream(wire.url, retries=2, first_wait_seconds=0.01) as stream:
         wire.cut()

@@ -146,7 +146,9 @@ class EventStream:
 
     async def publish(self, channel: str, event: str, data: Any = None) -> None:
         """Raises StreamRefused."""
-        await self._ask(type="publish", channel=channel, event=event, data=data or {})
+        await self._ask(
+            type="publish", channel=channel, event=event, data={} if data is None else data
+        )
 
     async def _ask(self, **request: Any) -> Frame:
         """Send a request, return its ack. Raises StreamRefused, StreamClosed."""
@@ -196,7 +198,7 @@ class EventStream:
                 greeting = await connected
             self._heard_since = self._heard_since or time.monotonic()
             if greeting.get("recovered") is False:
-                self._tell_gap(str(greeting.get("reason")))
+                self._begin_anew(str(greeting.get("reason")))
             await self._introduce(token)
         except StreamRefused:
             await self._drop()
@@ -328,7 +330,11 @@ class EventStream:
             number = event_id.rpartition("_")[2]
             self._newest = max(self._newest, (int(number) if number.isdecimal() else 0, event_id))
 
-    def _tell_gap(self, reason: str) -> None:
+    def _begin_anew(self, reason: str) -> None:
+        """What came meanwhile is not replayed. Raises StreamClosed when it may be, later."""
+        if reason == "unavailable":
+            raise StreamClosed("The event log cannot be read now")
+        self._resume_after, self._heard_since = None, time.monotonic()
         gap = Event(id="", type=GAP, channel="", data={"reason": reason}, timestamp=0)
         self._queue.put_nowait(gap)
 
