@@ -9,7 +9,7 @@ from dcm_client.redact import redact_event
 
 Event = dict[str, Any]
 
-LARGEST_INPUT = 8 * 1024 * 1024  # of an event above it, only what identifies it is kept
+LARGEST_INPUT = 4 * 1024 * 1024  # of an event above it, only what identifies it is kept
 LARGEST_FIELD = 10 * 1024
 LARGEST_EVENT = 128 * 1024
 # Secrets are sought in more than is kept, or the cut could hide half of one.
