@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from django.urls import get_resolver, resolve
 
 from dcm_client import (
     AsyncDCMClient,
@@ -20,7 +22,7 @@ from dcm_client import (
     Overloaded,
     ValidationFailed,
 )
-from dcm_client.calls import listing, route
+from dcm_client.calls import Call, listing, route
 from dcm_client.routes import Routes
 from tests.client.hooks import http, nowhere, strange_server, take_request
 from tests.conftest import Server
@@ -53,6 +55,17 @@ async def test_the_work_tree_is_made_and_read_back(dcm: DCMClient) -> None:
     assert tree.stats.total_actions == 1
     assert dcm.get_subtask(subtask.id).actions[0].tool_name == "Edit"
     assert dcm.get_project(project.id).requests[0].prompt == "Add login"
+
+
+async def test_agents_at_work_are_seen(dcm: DCMClient) -> None:
+    task = dcm.create_task(make_request(dcm))
+    dcm.create_subtask(task.id, "Write it", agent_id="backend", status="running")
+
+    (agent,) = dcm.get_agents()
+
+    assert (agent.agent_id, agent.online) == ("backend", False)
+    assert dcm.get_agent("backend").current_subtask == agent.current_subtask
+    assert dcm.get_active_agents()[0].description == "Write it"
 
 
 async def test_everything_that_was_made_can_be_deleted(dcm: DCMClient) -> None:
@@ -290,6 +303,35 @@ async def test_a_server_that_is_away_or_another_is_said_to_be() -> None:
         dcm = DCMClient(url)
         with dcm, pytest.raises(ConnectionFailed, match="unexpected reply"):
             dcm.stats()
+
+
+def test_every_route_of_the_server_has_a_method() -> None:
+    served = {
+        route
+        for route in routes_of(get_resolver())
+        if route.startswith("api/") and not route.startswith(("api/schema", "api/docs"))
+    }
+
+    reached = {resolve(unquote(call.path)).route for call in described()}
+
+    assert served - reached == set()
+
+
+def routes_of(resolver: Any, prefix: str = "") -> Iterator[str]:
+    for each in resolver.url_patterns:
+        here = prefix + str(each.pattern).removeprefix("^")
+        yield from routes_of(each, here) if hasattr(each, "url_patterns") else [here]
+
+
+def described() -> Iterator[Call[Any]]:
+    """What each method would send."""
+    for member in vars(Routes).values():
+        if isinstance(member, route | listing):
+            parameters = list(inspect.signature(member._describe).parameters.values())[1:]
+            needed = [each for each in parameters if each.default is inspect.Parameter.empty]
+            values: Any = [{} if each.name in ("event", "actions") else "x" for each in needed]
+            found: Any = member._describe(None, *values)
+            yield getattr(found, "call", found)
 
 
 def test_every_route_says_what_it_returns() -> None:

@@ -132,6 +132,20 @@ class ActiveAgent(Result):
     started_at: datetime | None = None
 
 
+class SeenAgent(Result):
+    """Who is connected, or worked within a day. current_subtask: its id, description, status."""
+
+    agent_id: str
+    online: bool
+    connections: int
+    unread_count: int
+    is_blocked: bool
+    agent_type: str | None = None
+    connected_since: datetime | None = None
+    last_seen_at: datetime | None = None
+    current_subtask: Json | None = None
+
+
 class HourOfActions(Result):
     hour: datetime
     count: int

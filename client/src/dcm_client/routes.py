@@ -35,6 +35,7 @@ from dcm_client.results import (
     Question,
     Restored,
     RoutingStats,
+    SeenAgent,
     Session,
     SessionStats,
     Stats,
@@ -167,6 +168,15 @@ class Routes:
     @route
     def get_active_agents(self) -> Call[list[ActiveAgent]]:
         return _get("/api/active-sessions", list[ActiveAgent], "active_agents")
+
+    @route
+    def get_agents(self) -> Call[list[SeenAgent]]:
+        """Those that are connected first."""
+        return _get("/api/agents", list[SeenAgent], "agents")
+
+    @route
+    def get_agent(self, agent_id: str) -> Call[SeenAgent]:
+        return _get(path("agents", agent_id), SeenAgent, "agent")
 
     @route
     def create_request(
