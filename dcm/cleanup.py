@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from dcm.lib.errors import is_unavailable
+from dcm.lib.errors import outliving
 from dcm.lib.idempotency.pruning import STORED_REPLIES
 from dcm.lib.pruning import Pruning, prune
 from dcm.lib.threads import in_thread
@@ -41,11 +41,8 @@ _last_sweep: dict[str, Any] | None = None
 async def sweep_for_ever() -> None:
     """At the start and every minute. Of several servers each batch is one's."""
     while True:
-        try:
+        with outliving(logger, "the cleanup failed"):
             await in_thread(sweep)
-        except Exception as error:
-            if not is_unavailable(error):
-                logger.exception("the cleanup failed")
         await asyncio.sleep(EVERY_SECONDS)
 
 

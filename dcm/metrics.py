@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Avg, Count, F, Q
 from django.utils import timezone
 
-from dcm.lib.errors import is_unavailable
+from dcm.lib.errors import outliving
 from dcm.lib.threads import in_thread
 from messaging.models import Message
 from projects.models import Action, Subtask, Task
@@ -58,11 +58,8 @@ async def tell_for_ever() -> None:
         heard_at = hub.passed.get(METRICS, float("-inf"))
         if METRICS not in hub.channels or time.monotonic() - heard_at < EVERY_SECONDS / 2:
             continue
-        try:
+        with outliving(logger, "the figures could not be told"):
             await in_thread(_tell)
-        except Exception as error:
-            if not is_unavailable(error):
-                logger.exception("the figures could not be told")
 
 
 def _tell() -> None:

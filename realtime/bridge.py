@@ -8,7 +8,7 @@ import logging
 
 import orjson
 
-from dcm.lib.errors import DomainError, is_unavailable
+from dcm.lib.errors import tellable
 from realtime.channel_names import GLOBAL, is_channel
 from realtime.events import event_types
 from realtime.publish import Addressed
@@ -47,6 +47,6 @@ async def take(payload: str) -> None:
     try:
         await announcer.submit(said)
     except Exception as error:
-        if not isinstance(error, DomainError) and not is_unavailable(error):
+        if tellable(error) is None:
             raise
         logger.warning("an event of another program is lost: %s", error)

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 
-from dcm.lib.errors import DatabaseUnavailable, DomainError, is_unavailable
+from dcm.lib.errors import DomainError, tellable
 from dcm.lib.threads import in_thread
 from realtime import frames, unlogged
 from realtime.access import channel_of, check_hearing, check_saying, event_of, identify
@@ -127,8 +127,11 @@ class NativeConsumer(Stream, AsyncConsumer):
             await answer(request)
         except OSError:
             raise
-        except Exception as error:  # noqa: BLE001
-            await self._refuse(request, _tellable(error))
+        except Exception as error:
+            known = tellable(error)
+            if known is None:
+                logger.exception("a request of a socket failed")
+            await self._refuse(request, known or Failed())
 
     async def _refuse(self, request: Frame, error: DomainError) -> None:
         # A failed auth has always been an error frame, with or without an id.
@@ -283,18 +286,8 @@ async def _if_possible(announcement: Awaitable[None]) -> None:
     try:
         await announcement
     except Exception as error:
-        if not isinstance(error, DomainError) and not is_unavailable(error):
+        if tellable(error) is None:
             raise
-
-
-def _tellable(error: Exception) -> DomainError:
-    """The error in words for the client; what it cannot mend goes to the log."""
-    if isinstance(error, DomainError):
-        return error
-    if is_unavailable(error):
-        return DatabaseUnavailable()
-    logger.error("a request of a socket failed", exc_info=error)
-    return Failed()
 
 
 def _new_client_id() -> str:

@@ -3,10 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Protocol
 
-from dcm.lib.errors import is_unavailable
+from dcm.lib.errors import outliving
 from dcm.lib.pruning import prune
 from dcm.lib.threads import in_thread
 from realtime.deliveries import SCAN_SECONDS, Deliveries
@@ -27,7 +26,6 @@ class Socket(Protocol):
     identity: Identity | None
     heard_at: float
     sending_since: float | None
-
     deliveries: Deliveries
 
     def ping(self) -> None: ...
@@ -66,7 +64,8 @@ class OpenSockets:
             if seconds % RENEW_SECONDS == 0:
                 await self._renew()
             if seconds % SWEEP_SECONDS == 0:
-                await _quietly(in_thread, prune, LOST_SOCKETS)
+                with outliving(logger, "lost sockets could not be told"):
+                    await in_thread(prune, LOST_SOCKETS)
             if seconds % PING_SECONDS == 0:
                 self._end_silent()
                 for socket in list(self._open):
@@ -84,7 +83,8 @@ class OpenSockets:
             if socket.identity is not None
         }
         if present:
-            await _quietly(in_thread, renew, present)
+            with outliving(logger, "leases could not be renewed"):
+                await in_thread(renew, present)
 
     def _resend(self) -> None:
         now = time.monotonic()
@@ -104,15 +104,6 @@ class OpenSockets:
         for socket in list(self._open):
             if socket.heard_at < since:
                 socket.end(PING_TIMEOUT, "Ping timeout")
-
-
-async def _quietly(work: Callable[..., Awaitable[object]], *arguments: Any) -> None:
-    """A database that is away must not stop the clock."""
-    try:
-        await work(*arguments)
-    except Exception as error:
-        if not is_unavailable(error):
-            logger.exception("the sockets' leases could not be kept")
 
 
 sockets = OpenSockets()

@@ -1,6 +1,8 @@
 """What a service may refuse, in words that every transport can repeat."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.db import InterfaceError, OperationalError
@@ -107,3 +109,20 @@ def is_unavailable(error: Exception) -> bool:
     if not isinstance(error, OperationalError | InterfaceError):
         return False
     return not (getattr(error.__cause__, "sqlstate", None) or "").startswith("54")
+
+
+def tellable(error: Exception) -> DomainError | None:
+    """The error in words for whoever asked; None for a fault of ours, which the log is for."""
+    if isinstance(error, DomainError):
+        return error
+    return DatabaseUnavailable() if is_unavailable(error) else None
+
+
+@contextlib.contextmanager
+def outliving(logger: logging.Logger, failure: str) -> Iterator[None]:
+    """For work that a loop does again soon: no error ends the loop, and an outage is no news."""
+    try:
+        yield
+    except Exception as error:
+        if not is_unavailable(error):
+            logger.exception(failure)

@@ -15,7 +15,7 @@ from typing import Any
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 
-from dcm.lib.errors import DatabaseUnavailable, DomainError, is_unavailable
+from dcm.lib.errors import DomainError, is_unavailable, tellable
 from dcm.lib.threads import in_thread
 from realtime.channel_names import session_channel
 from realtime.cursor import Cursor
@@ -227,7 +227,7 @@ class CoordinatorConsumer(AsyncConsumer):
         except OSError:
             raise
         except Exception as error:  # noqa: BLE001  every error has an envelope
-            await self._send(frames.error_frame(call, _tellable(error, call.path)))
+            await self._send(frames.error_frame(call, _in_words(error, call.path)))
 
     def _follow_agent(self, call: Call, data: Any) -> None:
         """Hold the agents that this socket joined or writes as; they stay as long as it does."""
@@ -366,12 +366,12 @@ def _carry_out(call: Call, caller: Caller) -> tuple[Any, str]:
     return data, frames.result_frame(call, data)
 
 
-def _tellable(error: Exception, path: str) -> Exception:
+def _in_words(error: Exception, path: str) -> Exception:
     """The error in words for the client; what it cannot mend goes to the log."""
-    if isinstance(error, DomainError):
+    known = tellable(error)
+    if known is None:
+        logger.error("%s failed", path, exc_info=error)
         return error
-    if is_unavailable(error):
+    if known is not error:
         logger.warning("database unavailable: %s", error)
-        return DatabaseUnavailable()
-    logger.error("%s failed", path, exc_info=error)
-    return error
+    return known

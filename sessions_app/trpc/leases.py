@@ -8,7 +8,7 @@ import contextlib
 import logging
 from collections import Counter
 
-from dcm.lib.errors import is_unavailable
+from dcm.lib.errors import outliving
 from dcm.lib.threads import in_thread
 from sessions_app.services.coordinator import leave_absent_agents, renew_agents
 
@@ -60,12 +60,9 @@ class Leases:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             there, self._named = self._named.union(self._held), set()
-            try:
+            with outliving(logger, "agents could not be renewed"):
                 await in_thread(renew_agents, there)
                 await in_thread(leave_absent_agents)
-            except Exception as error:
-                if not is_unavailable(error):
-                    logger.exception("agents could not be renewed")
 
 
 leases = Leases()
