@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from realtime.log import Entry
+from realtime.models import EventHead
 
 MOST_BEHIND = 20_000
 """So many events are replayed at the most; who is further behind reads the current state anew."""
@@ -43,6 +44,11 @@ class Start:
         return (
             {"recovered": True} if self.recovered else {"recovered": False, "reason": self.reason}
         )
+
+
+def head_of_log() -> int:
+    """The number of the newest event."""
+    return EventHead.objects.values_list("seq", flat=True).get()
 
 
 _PLACE = """
@@ -110,15 +116,27 @@ SELECT head.epoch, e.seq, e.channels, e.type, e.data::text, e.created_at
 FROM realtime_loggedevent e, realtime_eventhead head
 WHERE e.seq > %(after)s AND e.seq <= %(upto)s
   AND (%(channels)s::text[] IS NULL OR e.channels && %(channels)s::text[])
+  AND (%(types)s::text[] IS NULL OR e.type = ANY(%(types)s::text[]))
 ORDER BY e.seq LIMIT %(limit)s
 """
 
 
 def entries_between(
-    *, after: int, upto: int, channels: Collection[str] | None = None, limit: int = REPLAY_BATCH
+    *,
+    after: int,
+    upto: int,
+    channels: Collection[str] | None = None,
+    types: Collection[str] | None = None,
+    limit: int = REPLAY_BATCH,
 ) -> list[Entry]:
-    """The first events after `after` and up to `upto`, on any of these channels."""
-    wanted = None if channels is None else list(channels)
+    """The first events after `after` and up to `upto`, on any of these channels, of these types."""
+    wanted = {
+        "after": after,
+        "upto": upto,
+        "channels": None if channels is None else list(channels),
+        "types": None if types is None else list(types),
+        "limit": limit,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_ENTRIES, {"after": after, "upto": upto, "channels": wanted, "limit": limit})
+        cursor.execute(_ENTRIES, wanted)
         return [Entry(*row) for row in cursor.fetchall()]

@@ -1,6 +1,5 @@
 """Reads for the coordinator that are more than rows of one table."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -11,7 +10,7 @@ from django.db.models.functions import Cast, JSONObject
 
 from dcm.lib.errors import DomainError
 from dcm.lib.wire import wire_time
-from realtime.models import EventHead, LoggedEvent
+from realtime.models import EventHead
 from sessions_app.models import CoordinatedAgent
 
 M = TypeVar("M", bound=Model)
@@ -58,16 +57,3 @@ def agents_at_head(session_id: str) -> AgentList:
     for agent in head.agents:
         agent["connectedAt"] = wire_time(datetime.fromisoformat(agent["connectedAt"]))
     return AgentList(head.seq, head.agents)
-
-
-def head_of_log() -> int:
-    """The number of the newest event."""
-    return EventHead.objects.values_list("seq", flat=True).get()
-
-
-def events_between(
-    channel: str, types: Collection[str], *, after: int, upto: int, limit: int
-) -> list[LoggedEvent]:
-    """Events of these types on a channel, oldest first."""
-    events = LoggedEvent.objects.filter(seq__gt=after, seq__lte=upto, type__in=list(types))
-    return list(events.filter(channels__contains=[channel]).order_by("seq")[:limit])

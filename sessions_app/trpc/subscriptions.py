@@ -8,7 +8,8 @@ from typing import Any
 
 from realtime.events import AgentJoined
 from realtime.log import Entry
-from sessions_app.coordinator_selectors import agents_at_head, events_between, head_of_log
+from realtime.selectors import entries_between, head_of_log
+from sessions_app.coordinator_selectors import agents_at_head
 from sessions_app.trpc.frames import Call, dump, event_frame
 from sessions_app.trpc.procedures import PAYLOADS, Topic
 
@@ -32,14 +33,19 @@ class Happening:
 @functools.lru_cache(maxsize=64)
 def happening_of(entry: Entry) -> Happening | None:
     """What a log entry says, parsed once for all; null when it is not for coordinator clients."""
-    member = PAYLOADS.get(entry.type)
-    return Happening(entry.seq, entry.type, json.loads(entry.data)[member]) if member else None
+    return _happening(entry) if entry.type in PAYLOADS else None
+
+
+def _happening(entry: Entry) -> Happening:
+    return Happening(entry.seq, entry.type, json.loads(entry.data)[PAYLOADS[entry.type]])
 
 
 def read_happenings(channel: str, *, after: int, upto: int) -> list[Happening]:
     """The first REPLAY_BATCH of these events, oldest first."""
-    events = events_between(channel, PAYLOADS, after=after, upto=upto, limit=REPLAY_BATCH)
-    return [Happening(event.seq, event.type, event.data[PAYLOADS[event.type]]) for event in events]
+    entries = entries_between(
+        after=after, upto=upto, channels=[channel], types=PAYLOADS, limit=REPLAY_BATCH
+    )
+    return [_happening(entry) for entry in entries]
 
 
 @dataclass

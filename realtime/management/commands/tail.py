@@ -16,6 +16,7 @@ from realtime.selectors import (
     REPLAY_BATCH,
     Start,
     entries_between,
+    head_of_log,
     parse_age,
     start_after,
     start_at,
@@ -82,14 +83,14 @@ def _start(since: str | None, after: str | None) -> Start:
         if age is None:
             raise CommandError(f"--since {since}: expected an age like 90s, 10m, 2h or 1d")
         return start_since(age)
-    return start_at(start_at(0).head)
+    return start_at(head_of_log())
 
 
 def _follow(after: int, channels: list[str] | None, *, once: bool) -> Iterator[Entry]:
     with connection.cursor() as cursor:
         cursor.execute(f"LISTEN {NOTIFY_CHANNEL}")
     while True:
-        head = start_at(after).head
+        head = head_of_log()
         entries = entries_between(after=after, upto=head, channels=channels)
         yield from entries
         if len(entries) == REPLAY_BATCH:
