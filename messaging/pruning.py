@@ -1,12 +1,12 @@
 from django.utils import timezone
 
-from dcm.lib.pruning import BATCH, Pruning
+from dcm.lib.pruning import Pruning
 from messaging.models import Message
 from messaging.services.messages import expire_messages
 
 EXPIRED_MESSAGES = Pruning(
     "messages",
     lambda: Message.objects.filter(expires_at__lte=timezone.now()).count(),
-    lambda: expire_messages(BATCH),
+    expire_messages,
 )
 """Publishes message.expired for each."""

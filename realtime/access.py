@@ -85,6 +85,14 @@ def check_hearing(channel: str, identity: Identity | None) -> None:
         raise NotAuthorized("Not authorized to subscribe to this session channel")
 
 
+def may_hear(channel: str, identity: Identity | None) -> bool:
+    try:
+        check_hearing(channel, identity)
+    except NotAuthorized:
+        return False
+    return True
+
+
 def _may_watch(agent_id: str, identity: Identity) -> bool:
     # In development any agent may watch any other, as people debugging a team do.
     return agent_id == identity.agent_id or not settings.PRODUCTION

@@ -16,7 +16,7 @@ from channels.exceptions import StopConsumer
 from dcm.lib.errors import DomainError, tellable
 from dcm.lib.threads import in_thread
 from realtime import frames, unlogged
-from realtime.access import channel_of, check_hearing, check_saying, event_of, identify
+from realtime.access import channel_of, check_hearing, check_saying, event_of, identify, may_hear
 from realtime.channel_names import GLOBAL, METRICS, agent_channel, session_channel
 from realtime.fanout import hub
 from realtime.frames import Frame, Refused, UnknownType
@@ -241,9 +241,7 @@ class NativeConsumer(Stream, AsyncConsumer):
     async def _take_channels(self, identity: Identity) -> None:
         """Its own private ones; those that only an earlier identity could hear are dropped."""
         for channel in list(self.channels):
-            try:
-                check_hearing(channel, identity)
-            except Refused:
+            if not may_hear(channel, identity):
                 self._unsubscribe(channel)
         session = [session_channel(identity.session_id)] if identity.session_id else []
         await self._hear([agent_channel(identity.agent_id), *session])
@@ -252,12 +250,11 @@ class NativeConsumer(Stream, AsyncConsumer):
     async def _restore(self, identity: Identity) -> None:
         """Contract: websocket 11, W20. What it may no longer hear stays out."""
         earlier = await in_thread(remembered, identity.agent_id)
-        wanted = [channel for channel, is_wanted in earlier.items() if is_wanted]
-        for channel in list(wanted):
-            try:
-                check_hearing(channel, identity)
-            except Refused:
-                wanted.remove(channel)
+        wanted = [
+            channel
+            for channel, is_wanted in earlier.items()
+            if is_wanted and may_hear(channel, identity)
+        ]
         await self._hear(wanted[: MOST_SUBSCRIPTIONS - len(self.channels)])
         if earlier.get(GLOBAL) is False:
             self._unsubscribe(GLOBAL)

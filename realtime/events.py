@@ -162,67 +162,42 @@ class ActionsBulkDeleted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MessageNew(Event):
-    """A message was sent. One payload on every channel. Contract: websocket W15."""
-
-    type: ClassVar[str] = "message.new"
+class MessageEvent(Event):
     id: UUID
     from_agent: str | None
     to_agent: str | None
     topic: str | None
+
+    def data(self) -> dict[str, Any]:
+        shown = super().data()
+        return {"from": shown.pop("from_agent"), "to": shown.pop("to_agent"), **shown}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageNew(MessageEvent):
+    """A message was sent. One payload on every channel. Contract: websocket W15."""
+
+    type: ClassVar[str] = "message.new"
     priority: int
     created_at: datetime
     expires_at: datetime | None
 
     def data(self) -> dict[str, Any]:
-        shared = super().data()
-        return {
-            "id": shared.pop("id"),
-            "from": shared.pop("from_agent"),
-            "to": shared.pop("to_agent"),
-            **shared,
-            "is_broadcast": self.to_agent is None,
-        }
+        return super().data() | {"is_broadcast": self.to_agent is None}
 
 
 @dataclass(frozen=True, kw_only=True)
-class MessageRead(Event):
+class MessageRead(MessageEvent):
     """An agent read a message for the first time. Contract: websocket W13."""
 
     type: ClassVar[str] = "message.read"
-    id: UUID
-    from_agent: str | None
-    to_agent: str | None
-    topic: str | None
     read_by: str
 
-    def data(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "from": self.from_agent,
-            "to": self.to_agent,
-            "topic": self.topic,
-            "read_by": self.read_by,
-        }
 
-
-@dataclass(frozen=True, kw_only=True)
-class MessageExpired(Event):
+class MessageExpired(MessageEvent):
     """A message's time was over; it is gone. Contract: websocket W13."""
 
-    type: ClassVar[str] = "message.expired"
-    id: UUID
-    from_agent: str | None
-    to_agent: str | None
-    topic: str | None
-
-    def data(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "from": self.from_agent,
-            "to": self.to_agent,
-            "topic": self.topic,
-        }
+    type = "message.expired"
 
 
 @dataclass(frozen=True, kw_only=True)

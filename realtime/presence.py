@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from dcm.lib.batcher import Batcher
-from dcm.lib.pruning import Pruning, of_rows
+from dcm.lib.pruning import BATCH, Pruning, of_rows
 from realtime.channel_names import GLOBAL
 from realtime.events import AgentConnected, AgentDisconnected
 from realtime.models import Presence, RememberedChannel
@@ -88,7 +88,7 @@ def renew(present: dict[str, Identity]) -> None:
 
 def _sweep() -> int:
     gone = Presence.objects.filter(expires_at__lt=timezone.now()).order_by("client_id")
-    rows = list(gone.select_for_update(skip_locked=True))
+    rows = list(gone.select_for_update(skip_locked=True)[:BATCH])
     note_changes(
         [Change(row.client_id, Identity(row.agent_id, row.session_id), False) for row in rows]
     )

@@ -85,6 +85,8 @@ class Stream:
                 await self._replay(new, after=self._resume.after, upto=hub.position)
 
     async def _replay(self, channels: Collection[str], *, after: int, upto: int) -> None:
+        if after >= upto:
+            return
         begin = after
         while after < upto:
             entries = await in_thread(entries_between, after=after, upto=upto, channels=channels)
@@ -104,9 +106,9 @@ class Stream:
         self._cursor.wake(seq)
 
     def overhear(self, message: dict[str, Any]) -> None:
-        """A value that passes the log by; who does not read misses it."""
+        """What passes the log by: who does not read misses it."""
         if self.sending_since is None:
-            self._start(self._send_again([message]))
+            self._start(self._send_all([message]))
 
     async def _send_events(self) -> None:
         with contextlib.suppress(OSError):
@@ -140,9 +142,9 @@ class Stream:
     def resend(self, now: float) -> None:
         """Send again, as it was, what the client has not acknowledged in time."""
         if self.sending_since is None and (again := self.deliveries.due(now)):
-            self._start(self._send_again(again))
+            self._start(self._send_all(again))
 
-    async def _send_again(self, messages: list[dict[str, Any]]) -> None:
+    async def _send_all(self, messages: list[dict[str, Any]]) -> None:
         with contextlib.suppress(OSError):
             for message in messages:
                 await self._pass_on(message)
@@ -161,12 +163,7 @@ class Stream:
     # --- the end ----------------------------------------------------------------------------
 
     def ping(self) -> None:
-        if self.sending_since is None:
-            self._start(self._ping())
-
-    async def _ping(self) -> None:
-        with contextlib.suppress(OSError):
-            await self._send(frames.ping_frame())
+        self.overhear({"type": "websocket.send", "text": frames.ping_frame()})
 
     def end(self, code: int, reason: str = "") -> None:
         """Close with this code, without waiting for a client that does not read."""

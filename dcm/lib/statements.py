@@ -1,7 +1,6 @@
 """Hot statements: planned once per connection, and sent without waiting for the one before.
 
-They pass Django's cursor by, which costs more than some of them do. Measured: a batch of actions
-takes half the time.
+They pass Django's cursor by, which costs more than some of them do.
 """
 
 import contextlib

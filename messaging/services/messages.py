@@ -11,14 +11,13 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from dcm.lib.errors import NotFound
+from dcm.lib.pruning import BATCH
 from messaging.models import Message, Subscription
 from projects.services.projects import ProjectNotFound
 from projects.signals import project_deleting
 from realtime.channel_names import GLOBAL, agent_channel, topic_channel
 from realtime.events import MessageExpired, MessageNew, MessageRead
 from realtime.publish import publish, publish_all
-
-SWEEP_BATCH = 500
 
 
 class MessageNotFound(NotFound):
@@ -157,7 +156,7 @@ RETURNING m.id, m.from_agent, m.to_agent, m.topic
 
 
 @transaction.atomic
-def expire_messages(limit: int = SWEEP_BATCH) -> int:
+def expire_messages(limit: int = BATCH) -> int:
     """Delete up to `limit` messages whose time is over; returns how many.
 
     Publishes message.expired for each. Several processes may sweep at once.

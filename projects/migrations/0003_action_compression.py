@@ -1,6 +1,6 @@
 from django.db import migrations
 
-# lz4 where the server has it: it packs less tightly than pglz, in a third of the time. A row is packed
+# lz4 where the server has it: it packs less tightly than pglz, in less than half the time. A row is packed
 # once it is larger than 2 KB, down to 1 KiB.
 PACK = """
 DO $$ BEGIN

@@ -107,7 +107,8 @@ def record_each(actions: list[NewAction]) -> list[RecordedAction | SubtaskNotFou
     except SubtaskNotFound as missing:
         if len(actions) == 1:
             return [missing]
-        return [outcome for action in actions for outcome in record_each([action])]
+        half = len(actions) // 2
+        return record_each(actions[:half]) + record_each(actions[half:])
 
 
 recorder: Batcher[NewAction, RecordedAction] = Batcher(record_actions)

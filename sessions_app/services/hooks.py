@@ -246,7 +246,7 @@ def _subtask(
     known = Subtask.objects.select_related("task").filter(id=subtask_id).first()
     if known is not None:
         return known
-    _hold(session)  # of two events that both miss it, one makes it
+    _held(session.id)  # of two events that both miss it, one makes it
     known = Subtask.objects.select_related("task").filter(id=subtask_id).first()
     if known is not None or session.project_id is None:
         return known
@@ -305,14 +305,14 @@ def _session(event: HookEvent, *, locked: bool = False) -> Session:
 
     locked: until the commit no other event of the session changes its work tree.
     """
-    session = Session.objects.filter(id=event.session_id).first()
+    session = _held(event.session_id) if locked else _found(event.session_id)
     if session is None or (session.project_id is None and event.cwd):
         project_id = _project_id(event.cwd) if event.cwd else None
         session = find_or_create_session(session_id=event.session_id, project_id=project_id)
+        if locked:
+            session = _held(session.id) or session
     if session.ended_at is not None and event.name in _BEGINNINGS:
         session = resume_session(session.id)
-    if locked:
-        _hold(session)
     return session
 
 
@@ -320,8 +320,12 @@ def _session(event: HookEvent, *, locked: bool = False) -> Session:
 _BEGINNINGS = frozenset({"SessionStart", "UserPromptSubmit"})
 
 
-def _hold(session: Session) -> None:
-    list(Session.objects.select_for_update(no_key=True).filter(id=session.id))
+def _found(session_id: str) -> Session | None:
+    return Session.objects.filter(id=session_id).first()
+
+
+def _held(session_id: str) -> Session | None:
+    return Session.objects.select_for_update(no_key=True).filter(id=session_id).first()
 
 
 def _project_id(path: str) -> uuid.UUID:

@@ -2,12 +2,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from dcm.lib.errors import NotFound
 from sessions_app.agents import agents
-
-
-class AgentNotFound(NotFound):
-    message = "Agent not found"
+from sessions_app.views.coordinator import AgentNotFound
 
 
 class Agents(APIView):
