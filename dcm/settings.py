@@ -84,7 +84,7 @@ EMBEDDED_POSTGRES = ENV.embedded
 DCM_HOME = ENV.dcm_home
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "dcm.lib.postgresql",
         **_server,
         "CONN_MAX_AGE": None,  # each worker thread keeps its own: measured faster than a pool
         "CONN_HEALTH_CHECKS": False,  # dcm.lib.threads checks, and not for every request

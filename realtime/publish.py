@@ -6,15 +6,16 @@ from typing import NamedTuple
 from django.db import connection, transaction
 
 from dcm.lib import wire
-from dcm.lib.statements import query
+from dcm.lib.postgresql.base import Queued
+from dcm.lib.statements import execute
 from realtime import hints
 from realtime.events import Event
 
 _APPEND = """
-WITH head AS (UPDATE realtime_eventhead SET seq = seq + %s WHERE id = 1 RETURNING seq)
+WITH head AS (UPDATE realtime_eventhead SET seq = seq + $1 WHERE id = 1 RETURNING seq)
 INSERT INTO realtime_loggedevent (seq, channels, type, data, publisher, created_at)
-SELECT head.seq - %s + e.n, e.channels, e.type, e.data, e.publisher, clock_timestamp()
-FROM head, json_to_recordset(%s::json)
+SELECT head.seq - $1 + e.n, e.channels, e.type, e.data, e.publisher, clock_timestamp()
+FROM head, json_to_recordset($2::json)
   AS e(n int, channels text[], type text, data jsonb, publisher text)
 RETURNING (SELECT head.seq FROM head)
 """
@@ -43,8 +44,8 @@ def publish_all(events: Sequence[tuple[Event, Collection[str]]], *, publisher: s
         append([Addressed(event, to, publisher) for event, to in events])
 
 
-def append(events: Sequence[Addressed]) -> list[int]:
-    """The same for events of several publishers; the number in the log of each."""
+def append(events: Sequence[Addressed]) -> Queued:
+    """The same for events of several publishers; the last number is in the first of the rows."""
     if not connection.in_atomic_block:
         raise RuntimeError("publish() belongs in the transaction that makes the change")
     rows = [
@@ -57,8 +58,7 @@ def append(events: Sequence[Addressed]) -> list[int]:
         }
         for n, (event, channels, publisher) in enumerate(events, start=1)
     ]
-    ((last,), *_) = query(_APPEND, len(rows), len(rows), wire.dump(rows).decode())
     # robust: the change is committed, so a lost hint must not fail the request.
     # It costs a second at most: the hub also looks by itself.
     transaction.on_commit(hints.send_hint, robust=True)
-    return [*range(last - len(rows) + 1, last + 1)]
+    return execute(_APPEND, str(len(rows)), wire.dump(rows).decode())

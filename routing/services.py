@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
+from itertools import zip_longest
 from typing import Any
 
 from django.db import connection
@@ -12,8 +12,6 @@ from django.db import connection
 from dcm.lib import wire
 from dcm.lib.statements import execute
 
-LEAST, MOST = 0.1, 5.0
-SUCCESS, FAILURE = 0.1, -0.05
 CHOSEN, REJECTED = 0.2, -0.1
 
 
@@ -31,9 +29,12 @@ class ToolUse:
 _LEARN = """
 INSERT INTO routing_keywordtoolscore AS known
   (keyword, tool_name, tool_type, score, usage_count, success_count, last_used)
-SELECT * FROM json_to_recordset(%s::json)
-  AS run(keyword text, tool_name text, tool_type text, score float8, usage_count int,
-         success_count int, last_used timestamptz)
+SELECT keyword, tool_name, tool_type,
+       least(5.0, greatest(0.1, 1.0 + (uses - 1) * CASE WHEN success THEN 0.1 ELSE -0.05 END)),
+       uses, CASE WHEN success THEN uses ELSE 0 END, last_used
+FROM json_to_recordset($1::json)
+  AS run(keyword text, tool_name text, tool_type text, uses int, success bool,
+         last_used timestamptz)
 ON CONFLICT (keyword, tool_name) DO UPDATE SET
   tool_type = EXCLUDED.tool_type,
   score = least(5.0, greatest(0.1, known.score + 0.1 * EXCLUDED.success_count
@@ -42,6 +43,7 @@ ON CONFLICT (keyword, tool_name) DO UPDATE SET
   success_count = known.success_count + EXCLUDED.success_count,
   last_used = EXCLUDED.last_used
 """
+# A pair that is new starts at 1.0 with its first use, whatever came of it.
 
 
 def learn(uses: Iterable[ToolUse]) -> None:
@@ -51,51 +53,34 @@ def learn(uses: Iterable[ToolUse]) -> None:
     it does, because scores are clamped. The n-th run of each pair goes into the n-th statement.
     Rows are taken in key order, and later statements only touch rows that the first has taken.
     """
-    rounds: list[list[_Run]] = []
-    for runs in _runs_by_pair(uses):
-        for number, run in enumerate(runs):
-            if number == len(rounds):
-                rounds.append([])
-            rounds[number].append(run)
-    for runs in rounds:
-        execute(_LEARN, wire.dump([_row(run) for run in runs]).decode())
+    runs_of_pairs = [runs for _, runs in sorted(_runs_by_pair(uses).items())]
+    for rounds in zip_longest(*runs_of_pairs):
+        execute(_LEARN, wire.dump([run for run in rounds if run]).decode())
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Uses of one tool for one keyword, one after another, all with the same outcome."""
-
-    keyword: str
-    last: ToolUse
-    count: int
+Run = dict[str, Any]
+"""Uses of one tool for one keyword, one after another, all with the same outcome."""
 
 
-def _runs_by_pair(uses: Iterable[ToolUse]) -> Iterable[list[_Run]]:
-    pairs: dict[tuple[str, str], list[ToolUse]] = {}
+def _runs_by_pair(uses: Iterable[ToolUse]) -> dict[tuple[str, str], list[Run]]:
+    pairs: dict[tuple[str, str], list[Run]] = {}
     for use in uses:
+        latest = {"tool_type": use.tool_type, "last_used": use.used_at.isoformat()}
         for keyword in use.keywords:
-            pairs.setdefault((keyword, use.tool_name), []).append(use)
-    for (keyword, _), mine in sorted(pairs.items()):
-        yield [
-            _Run(keyword, run[-1], len(run))
-            for _, group in groupby(mine, key=lambda use: use.success)
-            for run in [list(group)]
-        ]
-
-
-def _row(run: _Run) -> dict[str, Any]:
-    use = run.last
-    # A pair that is new starts at 1.0 with its first use, whatever came of it.
-    score = 1.0 + (run.count - 1) * (SUCCESS if use.success else FAILURE)
-    return {
-        "keyword": run.keyword,
-        "tool_name": use.tool_name,
-        "tool_type": use.tool_type,
-        "score": min(MOST, max(LEAST, score)),
-        "usage_count": run.count,
-        "success_count": run.count if use.success else 0,
-        "last_used": use.used_at.isoformat(),
-    }
+            runs = pairs.setdefault((keyword, use.tool_name), [])
+            if runs and runs[-1]["success"] == use.success:
+                runs[-1].update(latest, uses=runs[-1]["uses"] + 1)
+            else:
+                runs.append(
+                    {
+                        "keyword": keyword,
+                        "tool_name": use.tool_name,
+                        "success": use.success,
+                        "uses": 1,
+                        **latest,
+                    }
+                )
+    return pairs
 
 
 # In the order in which learn() takes rows, whatever the database's own collation.

@@ -1,40 +1,32 @@
-"""Hot statements: planned once per connection, and sent without waiting for the one before.
+"""Hot statements. They pass Django's cursor by, which costs more than some of them do."""
 
-They pass Django's cursor by, which costs more than some of them do.
-"""
+from collections.abc import Iterable
+from typing import cast
 
-import contextlib
-from collections.abc import Iterator
-from typing import Any
+from django.db import DEFAULT_DB_ALIAS, connections
 
-import psycopg
-from django.db import connection
+from dcm.lib.postgresql.base import DatabaseWrapper, Queued, Rows
 
 
-@contextlib.contextmanager
-def pipelined() -> Iterator[None]:
-    """Within, execute() only queues: what failed is raised by the next query() or in the end."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors, connection.connection.pipeline():
-        yield
+def execute(statement: str, *parameters: str) -> Queued:
+    """Run a statement with the next one, or with the commit: whoever wants its rows waits for them.
+
+    parameters: for $1, $2 and so on, as text.
+    """
+    return _connection().queue(statement, *parameters)
 
 
-def query(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-    """The rows that a statement returns."""
-    with _cursor() as cursor:
-        cursor.execute(statement, parameters, prepare=True)
-        return cursor.fetchall()
+def array(texts: Iterable[str]) -> str:
+    """As a parameter. The texts need no quotes, as UUIDs do not."""
+    return f"{{{','.join(texts)}}}"
 
 
-def execute(statement: str, *parameters: Any) -> None:
-    """Run a statement whose rows nobody wants."""
-    with _cursor() as cursor:
-        cursor.execute(statement, parameters, prepare=True)
+def query(statement: str, *parameters: str) -> Rows:
+    """The rows that a statement returns, as text."""
+    queued = execute(statement, *parameters)
+    _connection().flush()
+    return queued.rows
 
 
-@contextlib.contextmanager
-def _cursor() -> Iterator["psycopg.Cursor[tuple[Any, ...]]"]:
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        # Not closed: that would wait for the pipeline, and there is nothing to close.
-        yield psycopg.Cursor(connection.connection)
+def _connection() -> DatabaseWrapper:
+    return cast("DatabaseWrapper", connections[DEFAULT_DB_ALIAS])

@@ -1,7 +1,7 @@
 """Action tracking: the hottest write of all. Contract: rest 5.6."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ from django.db import transaction
 from dcm.lib import wire
 from dcm.lib.batcher import Batcher
 from dcm.lib.errors import NotFound
-from dcm.lib.statements import pipelined, query
+from dcm.lib.statements import array, execute, query
 from projects.models import Action
 from projects.services.subtasks import SubtaskNotFound
 from projects.signals import actions_recorded
@@ -31,11 +31,14 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewAction:
-    """A tool call to record. exit_code: 0 is success. created_at: when it arrived."""
+    """A tool call to record. exit_code: 0 is success. created_at: when it arrived.
 
-    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    id: made by whoever sends it, so that sending it again changes nothing.
+    """
+
     tool_name: str
     tool_type: str
+    id: uuid.UUID | None = None
     input: str | None = None
     output: str | None = None
     file_paths: Sequence[str] = ()
@@ -66,7 +69,7 @@ INSERT INTO projects_action (id, subtask_id, session_id, project_path, tool_name
                              output, file_paths, exit_code, duration_ms, created_at)
 SELECT id, subtask_id, session_id, project_path, tool_name, tool_type, input,
        output, file_paths, exit_code, duration_ms, created_at
-FROM json_to_recordset(%s::json)
+FROM json_to_recordset($1::json)
   AS a(id uuid, subtask_id uuid, session_id text, project_path text, tool_name text, tool_type text,
        input text, output text, file_paths text[], exit_code int, duration_ms int,
        created_at timestamptz)
@@ -82,21 +85,19 @@ def record_actions(actions: list[NewAction]) -> list[RecordedAction]:
 
     Publishes action.created for each new one. Raises SubtaskNotFound.
     """
-    with pipelined():
-        _check_subtasks(actions)
-        firsts = {action.id: action for action in reversed(actions)}
-        unseen = _insert(firsts.values())
-        # One that was there may be deleted by now; it is then reported as it was sent.
-        stored: dict[uuid.UUID, NewAction | Action] = {**firsts, **_stored(firsts.keys() - unseen)}
-        keywords = {id_: extract_keywords(action.input or "") for id_, action in stored.items()}
-        new = [each for each in actions if each is firsts[each.id] and each.id in unseen]
-        learn([_use(action, keywords[action.id]) for action in new])
-        actions_recorded.send(Action, actions=new)
-        publish_all([_announcement(action) for action in new])
-    fresh = {id(action) for action in new}
+    _check_subtasks(actions)
+    ids = [action.id or uuid.uuid4() for action in actions]
+    firsts = dict(reversed([*zip(ids, actions, strict=True)]))
+    new = _insert(firsts)
+    # One that was there may be deleted by now; it is then reported as it was sent.
+    stored: dict[uuid.UUID, NewAction | Action] = {**firsts, **_stored(firsts.keys() - new.keys())}
+    keywords = {id_: extract_keywords(action.input or "") for id_, action in stored.items()}
+    learn([_use(action, keywords[id_]) for id_, action in new.items()])
+    actions_recorded.send(Action, actions=[*new.values()])
+    publish_all([_announcement(id_, action) for id_, action in new.items()])
     return [
-        _recorded(stored[each.id], len(keywords[each.id]), is_new=id(each) in fresh)
-        for each in actions
+        _recorded(id_, stored[id_], len(keywords[id_]), is_new=new.get(id_) is action)
+        for id_, action in zip(ids, actions, strict=True)
     ]
 
 
@@ -136,31 +137,35 @@ def delete_actions_of_session(session_id: str) -> int:
     return deleted
 
 
-_HOLD = "SELECT id FROM projects_subtask WHERE id = ANY(%s) FOR KEY SHARE"
+_HOLD = "SELECT id FROM projects_subtask WHERE id = ANY($1) FOR KEY SHARE"
 
 
 def _check_subtasks(actions: Sequence[NewAction]) -> None:
     """Hold the subtasks until the commit, so that none is deleted meanwhile."""
-    wanted = {action.subtask_id for action in actions if action.subtask_id is not None}
+    wanted = {str(action.subtask_id) for action in actions if action.subtask_id is not None}
     if not wanted:
         return
     # Only a subtask that is being deleted is locked against this. Waiting for it while holding
     # others could deadlock, so then it is missing, and the batcher tries action by action.
     hold = _HOLD if len(wanted) == 1 else _HOLD + " SKIP LOCKED"
-    missing = wanted - {row[0] for row in query(hold, list(wanted))}
+    missing = wanted - {row[0] for row in query(hold, array(wanted))}
     if missing:
         raise SubtaskNotFound(f"Subtask not found: {min(missing)}")
 
 
-def _insert(actions: Collection[NewAction]) -> set[uuid.UUID]:
-    """The ids that were not there before."""
-    rows = wire.dump([_columns(action) for action in actions]).decode()
-    return {row[0] for row in query(_INSERT, rows)}
+def _insert(actions: Mapping[uuid.UUID, NewAction]) -> Mapping[uuid.UUID, NewAction]:
+    """Those whose ids were not there before."""
+    rows = wire.dump([_columns(id_, action) for id_, action in actions.items()]).decode()
+    if not any(action.id for action in actions.values()):
+        execute(_INSERT, rows)
+        return actions
+    unseen = {row[0] for row in query(_INSERT, rows)}
+    return {id_: action for id_, action in actions.items() if str(id_) in unseen}
 
 
-def _columns(action: NewAction) -> dict[str, object]:
+def _columns(id_: uuid.UUID, action: NewAction) -> dict[str, object]:
     return {
-        "id": action.id,
+        "id": id_,
         "subtask_id": action.subtask_id,
         "session_id": action.session_id,
         "project_path": action.project_path,
@@ -184,9 +189,11 @@ def _use(action: NewAction, keywords: Sequence[str]) -> ToolUse:
     return ToolUse(action.tool_name, action.tool_type, keywords, succeeded, action.created_at)
 
 
-def _recorded(action: NewAction | Action, keywords: int, *, is_new: bool) -> RecordedAction:
+def _recorded(
+    id_: uuid.UUID, action: NewAction | Action, keywords: int, *, is_new: bool
+) -> RecordedAction:
     return RecordedAction(
-        id=action.id,
+        id=id_,
         tool_name=action.tool_name,
         tool_type=action.tool_type,
         exit_code=action.exit_code,
@@ -197,9 +204,9 @@ def _recorded(action: NewAction | Action, keywords: int, *, is_new: bool) -> Rec
     )
 
 
-def _announcement(action: NewAction) -> tuple[ActionCreated, list[str]]:
+def _announcement(id_: uuid.UUID, action: NewAction) -> tuple[ActionCreated, list[str]]:
     created = ActionCreated(
-        id=action.id,
+        id=id_,
         session_id=action.session_id,
         subtask_id=action.subtask_id,
         tool_name=action.tool_name,

@@ -101,7 +101,7 @@ def _result(index: int, outcome: RecordedAction | DomainError) -> dict[str, Any]
 def new_action(body: ActionBody) -> NewAction:
     # The original's hook sends "" for what it does not know.
     return NewAction(
-        id=body.id or uuid.uuid4(),
+        id=body.id,
         tool_name=body.tool_name,
         tool_type=body.tool_type,
         input=body.input,

@@ -73,7 +73,7 @@ def finished_call(event: HookEvent) -> NewAction | None:
     tool = classify(tool_name, tool_input)
     subtask = _subtask_of_subagent(event, session)
     return NewAction(
-        id=_id_of(event, "action", tool_use_id) if tool_use_id else uuid.uuid4(),
+        id=_id_of(event, "action", tool_use_id) if tool_use_id else None,
         tool_name=tool.name,
         tool_type=tool.type,
         input=as_text(tool_input) if tool_input else None,

@@ -113,7 +113,7 @@ def delete_session(session_id: str) -> None:
 
 _COUNT = """
 WITH counted AS (
-  SELECT * FROM json_to_recordset(%s::json) AS c(id text, successes int, errors int)
+  SELECT * FROM json_to_recordset($1::json) AS c(id text, successes int, errors int)
 ), mine AS (
   SELECT id FROM sessions_app_session WHERE id IN (SELECT id FROM counted)
   ORDER BY id FOR NO KEY UPDATE
