@@ -15,12 +15,13 @@ from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 from django.core import signals
+from django.core.cache import close_caches
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
 from django.db import close_old_connections, reset_queries
 from django.http import FileResponse, Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import ResolverMatch, get_resolver, set_script_prefix
+from django.urls import ResolverMatch, URLResolver, get_resolver, set_script_prefix
 from django.utils.module_loading import import_string
 
 from dcm.lib.api import error_response, is_page, view_of
@@ -62,6 +63,7 @@ class LeanHandler(ASGIHandler):
         signals.request_started.disconnect(reset_queries)
         signals.request_started.disconnect(close_old_connections)
         signals.request_finished.disconnect(close_old_connections)
+        signals.request_finished.disconnect(close_caches)  # they live in memory
         self.load_middleware(is_async=False)
         self._edge: Callable[[Any], Any] = _call_view
         for name in reversed(settings.EDGE_MIDDLEWARE):
@@ -277,17 +279,31 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+Target = tuple[URLResolver, str, str | None, bool]
+_fixed: dict[Target, ResolverMatch] = {}
+"""What routes without parameters lead to: there are few."""
+
+
 def _resolve(request: LeanRequest) -> None:
     """Find the view of this path and method; that of a page may be found by the middleware."""
+    alone = "HTTP_IDEMPOTENCY_KEY" in request.META
+    target = (get_resolver(), request.path_info, request.method, alone)
     try:
-        match = get_resolver().resolve(request.path_info)
-        match.func = view_of(match.func, request.method)
-        if "HTTP_IDEMPOTENCY_KEY" in request.META:
-            match.func = getattr(match.func, "alone", match.func)
-        request.resolver_match = match
+        request.resolver_match = _fixed.get(target) or _find(*target)
     except Http404 as error:
         if not is_page(request.path):
             request.refusal = error
+
+
+def _find(resolver: URLResolver, path: str, method: str | None, alone: bool) -> ResolverMatch:
+    match = resolver.resolve(path)
+    match.func = view_of(match.func, method)
+    if alone:
+        match.func = getattr(match.func, "alone", match.func)
+    if method in METHODS and not match.kwargs:
+        _fixed[resolver, path, method, alone] = match
+    return match
 
 
 async def _call_view(request: LeanRequest) -> HttpResponseBase:
