@@ -8,20 +8,15 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.faults.clients import Reader, Writer
-from tests.serve.serving import Serving, database_url, postgres_of, temporary_home
+from tests.serve.serving import Serving, postgres_of, several_servers
 
 LOAD_SECONDS = 6.0
 
 
 @pytest.fixture
 def servers() -> Iterator[list[Serving]]:
-    """Two on one database; the first one's own PostgreSQL."""
-    with (
-        temporary_home() as home,
-        Serving(home) as first,
-        Serving(home, DATABASE_URL=database_url(home)) as second,
-    ):
-        yield [first, second]
+    with several_servers(2) as servers:
+        yield servers
 
 
 class Load:

@@ -139,6 +139,16 @@ class Serving:
         return [child for child in children if "spawn_main" in " ".join(_command(child))]
 
 
+@contextlib.contextmanager
+def several_servers(count: int, **variables: str) -> Iterator[list[Serving]]:
+    """So many on one database: the first one's own PostgreSQL."""
+    with temporary_home() as home, contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(Serving(home, **variables))]
+        shared = {"DATABASE_URL": database_url(home)} | variables
+        servers += [stack.enter_context(Serving(home, **shared)) for _ in range(count - 1)]
+        yield servers
+
+
 def _command(process: psutil.Process) -> list[str]:
     """What it was started with; nothing once it has ended."""
     try:
