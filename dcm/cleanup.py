@@ -19,6 +19,7 @@ from messaging.selectors import message_counts
 from projects.pruning import OLD_ACTIONS
 from realtime.presence import FORGOTTEN_CHANNELS, LOST_SOCKETS
 from realtime.pruning import OLD_EVENTS
+from realtime.waiting import STALE_ACKNOWLEDGEMENTS
 from sessions_app.pruning import ABSENT_AGENTS, TOOL_STARTS
 
 logger = logging.getLogger("dcm.cleanup")
@@ -33,6 +34,7 @@ PRUNINGS: list[Pruning] = [
     STORED_REPLIES,
     LOST_SOCKETS,
     FORGOTTEN_CHANNELS,
+    STALE_ACKNOWLEDGEMENTS,
 ]
 
 _last_sweep: dict[str, Any] | None = None

@@ -66,7 +66,9 @@ class Env:
         "signs socket tokens; several, newest first, separated by commas; yours in production",
     )
     secret_key: str = var("", "Django's secret; default: kept in a 0600 file under DCM_HOME")
-    message_ttl_ms: int = var(3_600_000, "life of a message that names none, in milliseconds")
+    message_ttl_ms: int = var(
+        3_600_000, "life of messages that name none, and how long events wait, in milliseconds"
+    )
     healthcheck_interval_ms: int = var(30_000, "how often a database that is down is logged")
     event_retention_hours: int = var(168, "how long events can be replayed")
     event_retention_max: int = var(500_000, "how many events can be replayed")

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from dcm.lib.admin import RowAdmin
 from realtime.events import event_types
-from realtime.models import EventHead, LoggedEvent
+from realtime.models import Acknowledged, EventHead, LoggedEvent
 
 
 class TypeFilter(admin.SimpleListFilter):
@@ -41,3 +41,13 @@ class EventHeadAdmin(RowAdmin):
 
     columns = ("id", "epoch", "seq")
     ordering = ("id",)
+
+
+@admin.register(Acknowledged)
+class AcknowledgedAdmin(RowAdmin):
+    """What agents have: view only."""
+
+    columns = ("agent_id", "epoch", "upto", "beyond", "updated_at")
+    sortable = ("updated_at",)
+    ordering = ("-updated_at", "agent_id")
+    search_fields = ("agent_id",)

@@ -27,6 +27,7 @@ from realtime.sockets import sockets
 from realtime.stream import OWN_EVENT_SECONDS, Stream
 from realtime.tokens import Identity
 from realtime.unlogged import Passing
+from realtime.waiting import acknowledgements
 
 logger = logging.getLogger("dcm.realtime")
 
@@ -217,7 +218,9 @@ class NativeConsumer(Stream, AsyncConsumer):
             await _if_possible(in_thread(unlogged.tell, beat))
 
     async def _on_ack(self, request: Frame) -> None:
-        self.deliveries.acknowledge(request.get("message_id", request.get("id")))
+        waited = self.deliveries.acknowledge(request.get("message_id", request.get("id")))
+        if waited is not None and not self._ended:
+            acknowledgements.note(*waited)
 
     async def _on_sign_of_life(self, request: Frame) -> None:
         """Nothing to do: that it came was noted."""
@@ -243,6 +246,7 @@ class NativeConsumer(Stream, AsyncConsumer):
         for channel in list(self.channels):
             if not may_hear(channel, identity):
                 self._unsubscribe(channel)
+        self._agent_id = identity.agent_id
         session = [session_channel(identity.session_id)] if identity.session_id else []
         await self._hear([agent_channel(identity.agent_id), *session])
         await _if_possible(self._restore(identity))
@@ -268,6 +272,7 @@ class NativeConsumer(Stream, AsyncConsumer):
         for task in self._tasks:
             task.cancel()
         if self.identity is not None:
+            await _if_possible(acknowledgements.store())
             gone = Change(self.client_id, self.identity, connected=False)
             await _if_possible(changes.submit(gone))
 

@@ -1,6 +1,7 @@
 """The event log: what is announced, in the order it was committed."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
 
@@ -31,7 +32,16 @@ class LoggedEvent(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        indexes = [models.Index(fields=["created_at"], name="event_created")]
+        indexes = [
+            models.Index(fields=["created_at"], name="event_created"),
+            # For what waits for an agent; the bulk of the log, recorded actions, stays out of it.
+            # By their hashes: names may be longer than an index takes.
+            GinIndex(
+                models.Func("channels", function="dcm_agent_channels"),
+                name="event_tracked",
+                condition=models.Q(type__regex=r"^(task|subtask|message)\."),
+            ),
+        ]
 
 
 class Presence(models.Model):
@@ -69,3 +79,17 @@ class RememberedChannel(models.Model):
             models.UniqueConstraint(fields=["agent_id", "channel"], name="remembered_channel_pair")
         ]
         indexes = [models.Index(fields=["updated_at"], name="remembered_channel_age")]
+
+
+class Acknowledged(models.Model):
+    """The tracked events on its own channel that an agent has: all to `upto`, and some `beyond`."""
+
+    agent_id = models.TextField(primary_key=True)
+    epoch = models.TextField()
+    upto = models.BigIntegerField(default=0)
+    beyond = ArrayField(models.BigIntegerField())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "acknowledged"
+        indexes = [models.Index(fields=["updated_at"], name="acknowledged_age")]

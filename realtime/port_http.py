@@ -38,6 +38,7 @@ def _stats() -> dict[str, Any]:
         "activeChannels": len(hub.channels),
         "channelStats": {name: len(group) for name, group in hub.channels.items()},
         "pendingDeliveries": sockets.unacknowledged,
+        "exhaustedDeliveries": sockets.exhausted,
     }
 
 

@@ -11,6 +11,7 @@ from dcm.lib.threads import in_thread
 from realtime.deliveries import SCAN_SECONDS, Deliveries
 from realtime.presence import LOST_SOCKETS, RENEW_SECONDS, SWEEP_SECONDS, renew
 from realtime.tokens import Identity
+from realtime.waiting import acknowledgements
 
 logger = logging.getLogger("dcm.realtime")
 
@@ -40,6 +41,7 @@ class OpenSockets:
 
     def __init__(self) -> None:
         self._open: set[Socket] = set()
+        self._exhausted = 0  # of sockets that have closed
         self._clock: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -52,6 +54,7 @@ class OpenSockets:
 
     def remove(self, socket: Socket) -> None:
         self._open.discard(socket)
+        self._exhausted += socket.deliveries.exhausted
 
     async def _tick(self) -> None:
         seconds = 0
@@ -59,6 +62,8 @@ class OpenSockets:
             await asyncio.sleep(1)
             seconds += 1
             self._end_slow()
+            with outliving(logger, "acknowledgements could not be stored"):
+                await acknowledgements.store()
             if seconds % SCAN_SECONDS == 0:
                 self._resend()
             if seconds % RENEW_SECONDS == 0:
@@ -75,6 +80,11 @@ class OpenSockets:
     def unacknowledged(self) -> int:
         """(event, client) pairs that were sent and not acknowledged."""
         return sum(len(socket.deliveries) for socket in self._open)
+
+    @property
+    def exhausted(self) -> int:
+        """How many such pairs were given up after the last attempt, since the start."""
+        return self._exhausted + sum(socket.deliveries.exhausted for socket in self._open)
 
     async def _renew(self) -> None:
         present = {

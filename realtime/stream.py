@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
-from dcm.lib.errors import is_unavailable
+from dcm.lib.errors import is_unavailable, outliving
 from dcm.lib.threads import in_thread
 from realtime import frames
+from realtime.channel_names import agent_channel
 from realtime.cursor import Cursor
 from realtime.deliveries import Deliveries
 from realtime.fanout import RESYNC, hub
@@ -23,6 +25,9 @@ from realtime.selectors import (
     start_since,
 )
 from realtime.sockets import SLOW
+from realtime.waiting import acknowledgements, entries_waiting
+
+logger = logging.getLogger("dcm.realtime")
 
 CLOSE_SECONDS = 1
 OWN_EVENT_SECONDS = 2
@@ -44,6 +49,7 @@ class Stream:
         self.deliveries = Deliveries()
         self.sending_since: float | None = None  # of time.monotonic()
         self._tracks = True
+        self._agent_id: str | None = None  # for whom events on its own channel wait
         self._resume: Resume | None = None
         self._cursor = Cursor()
         self._in_order = asyncio.Lock()
@@ -83,6 +89,18 @@ class Stream:
                 hub.subscribe(self, channel)
             if new and self._resume and time.monotonic() < self._resume.until:
                 await self._replay(new, after=self._resume.after, upto=hub.position)
+            elif self._agent_id and agent_channel(self._agent_id) in new and self._tracks:
+                await self._offer_waiting(self._agent_id, upto=hub.position)
+
+    async def _offer_waiting(self, agent_id: str, *, upto: int) -> None:
+        """What was for this agent while it was away, or went unacknowledged."""
+        # Without the database it goes on waiting, for the next connection.
+        entries: list[Entry] = []
+        with outliving(logger, "what waits for an agent could not be read"):
+            await acknowledgements.store()
+            entries = await in_thread(entries_waiting, agent_id, upto=upto)
+        for entry in entries:
+            await self._tell(entry, [agent_channel(agent_id)])
 
     async def _replay(self, channels: Collection[str], *, after: int, upto: int) -> None:
         if after >= upto:
@@ -137,7 +155,14 @@ class Stream:
                 message = entry.message(channel)
                 await self._pass_on(message)
                 if self._tracks:
-                    self.deliveries.note(entry.seq, entry.type, message, time.monotonic())
+                    own = self._agent_id is not None and channel == agent_channel(self._agent_id)
+                    self.deliveries.note(
+                        entry.seq,
+                        entry.type,
+                        message,
+                        time.monotonic(),
+                        waits_for=self._agent_id if own else None,
+                    )
 
     def resend(self, now: float) -> None:
         """Send again, as it was, what the client has not acknowledged in time."""

@@ -13,7 +13,7 @@ from django.utils import timezone
 from dcm.lib.admin import RowAdmin
 from dcm.lib.idempotency.models import StoredReply
 from messaging.models import Block, Subscription
-from realtime.models import LoggedEvent
+from realtime.models import Acknowledged, LoggedEvent
 from sessions_app.models import (
     AgentContext,
     Answer,
@@ -104,6 +104,7 @@ def _make_branch(text: str) -> None:
     )
     question.save()
     Decision.objects.create(decision=text, rationale=text, decided_by=text, **common)
+    Acknowledged.objects.create(agent_id=name, epoch=one, beyond=[1, 2])
     StoredReply.objects.create(key=name, fingerprint=b"\0" * 32, body=text.encode())
 
 
