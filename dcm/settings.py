@@ -47,7 +47,7 @@ INSTALLED_APPS = [
 ]
 
 # Async views pass only these: each runs on the event loop and none waits.
-EDGE_MIDDLEWARE = ["dcm.lib.middleware.api_edge"]
+EDGE_MIDDLEWARE = ["dcm.lib.middleware.api_edge", "realtime.read_your_writes.tell_seq"]
 # Synchronous views pass all of these, in the one thread that runs the view.
 MIDDLEWARE = [
     *EDGE_MIDDLEWARE,

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from dcm.lib import wire
 from dcm.lib.postgresql.base import Queued
 from dcm.lib.statements import execute
-from realtime import hints
+from realtime import hints, read_your_writes
 from realtime.events import Event
 
 _APPEND = """
@@ -29,6 +29,21 @@ class Addressed(NamedTuple):
     publisher: str = ""
 
 
+class Appended(NamedTuple):
+    """Events on their way into the log."""
+
+    length: int
+    queued: Queued | None = None
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """That of each event. Asked for before the commit, they lock the log from now on."""
+        if self.queued is None:
+            return []
+        last = int(self.queued.rows[0][0] or 0)
+        return range(last - self.length + 1, last + 1)
+
+
 def publish(event: Event, *, to: Collection[str], publisher: str = "") -> None:
     """Add `event` to the log, one row for all its channels, inside the caller's transaction.
 
@@ -38,14 +53,17 @@ def publish(event: Event, *, to: Collection[str], publisher: str = "") -> None:
     publish_all([(event, to)], publisher=publisher)
 
 
-def publish_all(events: Sequence[tuple[Event, Collection[str]]], *, publisher: str = "") -> None:
+def publish_all(
+    events: Sequence[tuple[Event, Collection[str]]], *, publisher: str = ""
+) -> Appended:
     """The same for several events, in this order, at the price of one."""
-    if events:
-        append([Addressed(event, to, publisher) for event, to in events])
+    return append([Addressed(event, to, publisher) for event, to in events])
 
 
-def append(events: Sequence[Addressed]) -> Queued:
-    """The same for events of several publishers; the last number is in the first of the rows."""
+def append(events: Sequence[Addressed]) -> Appended:
+    """The same for events of several publishers."""
+    if not events:
+        return Appended(0)
     if not connection.in_atomic_block:
         raise RuntimeError("publish() belongs in the transaction that makes the change")
     rows = [
@@ -61,4 +79,6 @@ def append(events: Sequence[Addressed]) -> Queued:
     # robust: the change is committed, so a lost hint must not fail the request.
     # It costs a second at most: the hub also looks by itself.
     transaction.on_commit(hints.send_hint, robust=True)
-    return execute(_APPEND, str(len(rows)), wire.dump(rows).decode())
+    appended = Appended(len(rows), execute(_APPEND, str(len(rows)), wire.dump(rows).decode()))
+    transaction.on_commit(lambda: read_your_writes.note(appended.numbers[-1]))
+    return appended

@@ -51,8 +51,7 @@ def announce(said: list[Addressed]) -> list[int]:
             raise InvalidData
     with transaction.atomic():
         appended = append(said)
-    last = int(appended.rows[0][0] or 0)
-    return [*range(last - len(said) + 1, last + 1)]
+    return [*appended.numbers]
 
 
 announcer: Batcher[Addressed, int] = Batcher(announce)

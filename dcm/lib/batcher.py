@@ -1,6 +1,7 @@
 """Group commit: callers that wait while one batch is written are written together in the next."""
 
 import asyncio
+import contextvars
 import threading
 import weakref
 from collections import defaultdict, deque
@@ -78,7 +79,8 @@ class Batcher(Generic[Item, Result]):
         with self._lock:
             if self._waiting and not self._working:
                 self._working = True
-                self._thread.submit(self._work)
+                # In a context of its own: a batch belongs to none of its callers.
+                contextvars.Context().run(self._thread.submit, self._work)
 
     def _work(self) -> None:
         callers = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._largest))]

@@ -9,11 +9,12 @@ from dcm.lib.postgresql.base import DatabaseWrapper, Queued, Rows
 
 
 def execute(statement: str, *parameters: str) -> Queued:
-    """Run a statement with the next one, or with the commit: whoever wants its rows waits for them.
+    """Run a statement with the next one, or with the commit, or when somebody reads its rows.
 
     parameters: for $1, $2 and so on, as text.
     """
-    return _connection().queue(statement, *parameters)
+    connection = cast("DatabaseWrapper", connections[DEFAULT_DB_ALIAS])
+    return connection.queue(statement, *parameters)
 
 
 def array(texts: Iterable[str]) -> str:
@@ -23,10 +24,4 @@ def array(texts: Iterable[str]) -> str:
 
 def query(statement: str, *parameters: str) -> Rows:
     """The rows that a statement returns, as text."""
-    queued = execute(statement, *parameters)
-    _connection().flush()
-    return queued.rows
-
-
-def _connection() -> DatabaseWrapper:
-    return cast("DatabaseWrapper", connections[DEFAULT_DB_ALIAS])
+    return execute(statement, *parameters).rows

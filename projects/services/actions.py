@@ -52,7 +52,10 @@ class NewAction:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecordedAction:
-    """The stored action. is_new: false when one of this id was there; it stays as it was."""
+    """The stored action. is_new: false when one of this id was there; it stays as it was.
+
+    seq: number of the event that announces it; None when there was nothing new to tell.
+    """
 
     id: uuid.UUID
     tool_name: str
@@ -62,6 +65,7 @@ class RecordedAction:
     created_at: datetime
     keywords_extracted: int
     is_new: bool
+    seq: int | None
 
 
 _INSERT = """
@@ -79,24 +83,28 @@ RETURNING id
 """
 
 
-@transaction.atomic
 def record_actions(actions: list[NewAction]) -> list[RecordedAction]:
     """Store these tool calls, learn from their inputs, and say so on the sockets.
 
     Publishes action.created for each new one. Raises SubtaskNotFound.
     """
-    _check_subtasks(actions)
     ids = [action.id or uuid.uuid4() for action in actions]
     firsts = dict(reversed([*zip(ids, actions, strict=True)]))
-    new = _insert(firsts)
-    # One that was there may be deleted by now; it is then reported as it was sent.
-    stored: dict[uuid.UUID, NewAction | Action] = {**firsts, **_stored(firsts.keys() - new.keys())}
-    keywords = {id_: extract_keywords(action.input or "") for id_, action in stored.items()}
-    learn([_use(action, keywords[id_]) for id_, action in new.items()])
-    actions_recorded.send(Action, actions=[*new.values()])
-    publish_all([_announcement(id_, action) for id_, action in new.items()])
+    with transaction.atomic():
+        _check_subtasks(actions)
+        new = _insert(firsts)
+        # One that was there may be deleted by now; it is then reported as it was sent.
+        stored: dict[uuid.UUID, NewAction | Action] = {
+            **firsts,
+            **_stored(firsts.keys() - new.keys()),
+        }
+        keywords = {id_: extract_keywords(action.input or "") for id_, action in stored.items()}
+        learn([_use(action, keywords[id_]) for id_, action in new.items()])
+        actions_recorded.send(Action, actions=[*new.values()])
+        published = publish_all([_announcement(id_, action) for id_, action in new.items()])
+    numbers = dict(zip(map(id, new.values()), published.numbers, strict=True))
     return [
-        _recorded(id_, stored[id_], len(keywords[id_]), is_new=new.get(id_) is action)
+        _recorded(id_, stored[id_], len(keywords[id_]), numbers.get(id(action)))
         for id_, action in zip(ids, actions, strict=True)
     ]
 
@@ -190,7 +198,7 @@ def _use(action: NewAction, keywords: Sequence[str]) -> ToolUse:
 
 
 def _recorded(
-    id_: uuid.UUID, action: NewAction | Action, keywords: int, *, is_new: bool
+    id_: uuid.UUID, action: NewAction | Action, keywords: int, seq: int | None
 ) -> RecordedAction:
     return RecordedAction(
         id=id_,
@@ -200,7 +208,8 @@ def _recorded(
         duration_ms=action.duration_ms,
         created_at=action.created_at,
         keywords_extracted=keywords,
-        is_new=is_new,
+        is_new=seq is not None,
+        seq=seq,
     )
 
 

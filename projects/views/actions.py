@@ -23,6 +23,7 @@ from projects.services.actions import (
     record_each,
     recorder,
 )
+from realtime import read_your_writes
 
 MOST_ACTIONS = 1_000
 
@@ -50,7 +51,9 @@ def record_alone(request: HttpRequest) -> HttpResponse:
 
 @hot_view(failure="Failed to record action", method="POST", alone=record_alone)
 async def record_action(request: HttpRequest) -> HttpResponse:
-    return _created(await recorder.submit(new_action(read_body(ActionBody, request.body))))
+    recorded = await recorder.submit(new_action(read_body(ActionBody, request.body)))
+    read_your_writes.note(recorded.seq)
+    return _created(recorded)
 
 
 def _created(recorded: RecordedAction) -> HttpResponse:

@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from dcm.lib.api import hot_view, json_response
 from dcm.lib.threads import in_thread
 from projects.services.actions import recorder
+from realtime import read_your_writes
 from sessions_app.hook_events import read_hook_event
 from sessions_app.services.hooks import finished_call, take_event
 
@@ -19,5 +20,5 @@ async def claude_code(request: HttpRequest) -> HttpResponse:
         return json_response(await in_thread(take_event, event))
     action = await in_thread(finished_call, event)
     if action is not None:
-        await recorder.submit(action)
+        read_your_writes.note((await recorder.submit(action)).seq)
     return json_response({})

@@ -74,11 +74,19 @@ def test_rows_are_text_and_null_is_none() -> None:
         assert query("SELECT 1 WHERE false") == []
 
 
-def test_rows_are_refused_while_the_statement_waits() -> None:
+def test_who_reads_the_rows_waits_for_them() -> None:
     with transaction.atomic():
-        waiting = execute(ADD, "1", "")
-        with pytest.raises(RuntimeError, match="not been executed"):
-            _ = waiting.rows
+        first, second = execute(ADD, "1", ""), execute(ADD, "2", "")
+        assert second.rows == [("2", "")]
+        assert first.rows == [("1", "")]
+
+
+def test_what_was_rolled_back_has_no_rows() -> None:
+    with transaction.atomic():
+        gone = execute(ADD, "1", "")
+        transaction.set_rollback(True)
+    with pytest.raises(RuntimeError, match="rolled back"):
+        _ = gone.rows
 
 
 def test_outside_a_transaction_nothing_waits() -> None:

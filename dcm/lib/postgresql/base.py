@@ -5,6 +5,7 @@ than most statements. So what returns nothing that anybody waits for is queued, 
 whatever comes next: another statement, or the commit.
 """
 
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -24,17 +25,22 @@ Rows = list[tuple[str | None, ...]]
 class Queued:
     """A statement on its way."""
 
-    def __init__(self, statement: str, parameters: tuple[str, ...]) -> None:
+    def __init__(
+        self, statement: str, parameters: tuple[str, ...], flush: Callable[[], None]
+    ) -> None:
         self.statement = statement
         self.parameters = [parameter.encode() for parameter in parameters]
         self.result: PGresult | None = None
+        self._flush = flush
 
     @property
     def rows(self) -> Rows:
-        """What it returned, as text. Raises RuntimeError while it waits."""
+        """What it returned, as text. If it still waits, it does so no longer."""
+        if self.result is None:
+            self._flush()
         result = self.result
         if result is None:
-            raise RuntimeError("the statement has not been executed yet")
+            raise RuntimeError("the statement was rolled back unexecuted")
         return [
             tuple(_text(result.get_value(row, column)) for column in range(result.nfields))
             for row in range(result.ntuples)
@@ -58,7 +64,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         parameters: for $1, $2 and so on. What goes wrong is raised by whatever comes next. Outside
         a transaction there is nothing to wait for.
         """
-        queued = Queued(statement, parameters)
+        queued = Queued(statement, parameters, self.flush)
         self._queue.append(queued)
         if self.get_autocommit():
             self.flush()
