@@ -26,7 +26,10 @@ from dcm.lib.openapi import (
     success,
 )
 from projects.models import Request
-from sessions_app import coordinator_openapi  # noqa: F401  the other half of these routes
+from sessions_app import (  # noqa: F401  their other modules
+    coordinator_openapi,
+    search_openapi,
+)
 from sessions_app.serializers import (
     AnyMoment,
     Clamped,

@@ -1,7 +1,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from sessions_app.views import agents, context, hooks
+from sessions_app.views import agents, context, hooks, search
 from sessions_app.views.sessions import Sessions
 
 router = SimpleRouter(trailing_slash=False)
@@ -12,6 +12,7 @@ urlpatterns = [
     path("context/<text:agent_id>", context.context),
     path("compact/restore", context.Restore.as_view()),
     path("compact/status/<text:session_id>", context.CompactStatus.as_view()),
+    path("search", search.Search.as_view()),
     path("agents", agents.Agents.as_view()),
     path("agents/<text:agent_id>", agents.OneAgent.as_view()),
     path("hooks/claude-code", hooks.claude_code),

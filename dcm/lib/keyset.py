@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -32,8 +32,7 @@ class Keyset:
         """Where the next page begins; None when this one was not full."""
         if not page or len(page) < limit:
             return None
-        last = [_plain(getattr(page[-1], column)) for column in self._columns]
-        return base64.urlsafe_b64encode(orjson.dumps(last)).rstrip(b"=").decode()
+        return write_cursor([getattr(page[-1], column) for column in self._columns])
 
     def _behind(self, model: type[Model], cursor: str) -> Q:
         values = self._values(model, cursor)
@@ -45,18 +44,23 @@ class Keyset:
         return behind
 
     def _values(self, model: type[Model], cursor: str) -> list[Any]:
-        try:
-            encoded = cursor.encode() + b"=" * (-len(cursor) % 4)
-            values = orjson.loads(base64.b64decode(encoded, altchars=b"-_", validate=True))
-            if not isinstance(values, list) or not wire.is_storable(values):
-                raise ValueError(cursor)
-            return [
-                cast("Field[Any, Any]", model._meta.get_field(column)).to_python(value)
-                for column, value in zip(self._columns, values, strict=True)
-            ]
-        except (binascii.Error, ValueError, TypeError, OverflowError, ValidationError):
-            raise InvalidQuery({"cursor": ["Not a cursor of this list"]}) from None
+        fields = [cast("Field[Any, Any]", model._meta.get_field(name)) for name in self._columns]
+        return read_cursor(cursor, *(field.to_python for field in fields))
 
 
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
+def write_cursor(position: Iterable[Any]) -> str:
+    """The values that an order goes by, of the last row of a page."""
+    plain = [each.isoformat() if isinstance(each, datetime) else each for each in position]
+    return base64.urlsafe_b64encode(orjson.dumps(plain)).rstrip(b"=").decode()
+
+
+def read_cursor(cursor: str, *readers: Callable[[Any], Any]) -> list[Any]:
+    """The values again, each by its own reader. Raises InvalidQuery."""
+    try:
+        encoded = cursor.encode() + b"=" * (-len(cursor) % 4)
+        values = orjson.loads(base64.b64decode(encoded, altchars=b"-_", validate=True))
+        if not isinstance(values, list) or not wire.is_storable(values):
+            raise ValueError(cursor)
+        return [read(value) for read, value in zip(readers, values, strict=True)]
+    except (binascii.Error, ValueError, TypeError, OverflowError, ValidationError):
+        raise InvalidQuery({"cursor": ["Not a cursor of this list"]}) from None

@@ -96,6 +96,20 @@ async def test_actions_teach_which_tool_to_suggest(dcm: DCMClient) -> None:
     assert dcm.get_routing_stats().totals["unique_tools"] == 1
 
 
+async def test_what_was_done_is_found(dcm: DCMClient) -> None:
+    request_id = make_request(dcm)
+    action = dcm.record_action("Edit", input="login form", session_id="run-1")
+
+    first, second = dcm.search("login", session_id="run-1", limit=10)
+    (done,) = dcm.search("login", kinds=["action"])
+
+    assert {first.id, second.id} == {request_id, action.id}
+    assert [(part.text, part.is_match) for part in done.excerpt] == [
+        ("login", True),
+        (" form", False),
+    ]
+
+
 async def test_a_batch_tells_what_became_of_each_action(dcm: DCMClient) -> None:
     batch = dcm.record_actions([{"tool_name": "Edit", "tool_type": "builtin"}, {"tool_name": ""}])
 

@@ -39,6 +39,7 @@ OURS = {
     "answerQuestion",
     "listDecisions",
     "logDecision",
+    "search",
 }
 
 

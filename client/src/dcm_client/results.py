@@ -172,6 +172,25 @@ class Batch(Result):
 # --- routing ------------------------------------------------------------------------------------
 
 
+class ExcerptPart(Result):
+    text: str
+    is_match: bool
+
+
+class Found(Result):
+    """label: a status, a tool, a topic, a key, or the question of an answer, as the kind is."""
+
+    kind: str
+    id: str
+    score: float
+    at: datetime
+    excerpt: list[ExcerptPart]
+    session_id: str | None = None
+    project_id: str | None = None
+    agent_id: str | None = None
+    label: str | None = None
+
+
 class Suggestion(Result):
     tool_name: str
     tool_type: str

@@ -23,6 +23,7 @@ from dcm_client.results import (
     Decision,
     Entry,
     Feedback,
+    Found,
     Generated,
     Health,
     Hierarchy,
@@ -408,6 +409,36 @@ class Routes:
     def delete_actions_by_session(self, session_id: str) -> Call[int]:
         """How many there were."""
         return _delete(path("actions", "by-session", session_id), int, "deleted_count")
+
+    @listing
+    def search(
+        self,
+        text: str,
+        *,
+        kinds: Sequence[str] | None = None,
+        project_id: str | None = None,
+        session_id: str | None = None,
+        agent_id: str | None = None,
+        reader: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+    ) -> Listing[Found]:
+        """What was asked, done, said, shared or decided with these words in it, best first.
+
+        reader: whose direct messages are found, too.
+        """
+        query = given(
+            q=text,
+            kinds=kinds,
+            project_id=project_id,
+            session_id=session_id,
+            agent_id=agent_id,
+            reader=reader,
+            since=since,
+            until=until,
+        )
+        return _list("/api/search", "results", Found, limit, **query)
 
     @route
     def suggest_tool(
