@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from dcm.lib import wire
@@ -19,7 +19,12 @@ from sessions_app.search.terms import Terms, parse_terms
 __all__ = ["KINDS", "Found", "Part", "Wanted", "search"]
 
 MOST_RANKED = 500
-"""So many matches of each kind, the newest, are ranked; older ones are not found."""
+MOST_CHECKED = 2_000
+"""Of each kind so many rows with the words, the newest, are ranked, or first checked for phrases.
+
+What is older is not found. An index knows no order of words, and making the words of a row anew
+takes some 50 µs, so this is what bounds a search.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +76,9 @@ class _Place:
     id: str
 
 
+@transaction.atomic
 def search(wanted: Wanted) -> tuple[list[Found], str | None]:
-    """One page, best first, and where the next one begins. Four statements, whatever is found.
+    """One page, best first, and where the next one begins. Four queries, whatever is found.
 
     Raises InvalidQuery for a cursor that is none.
     """
@@ -103,22 +109,34 @@ def _moment(value: Any) -> datetime:
     return moment
 
 
+# The planner takes making the words of a row for much cheaper than it is, and would do so for all
+# rows instead of asking the index for a common word. The index's answer has to fit into memory.
+_PREPARE = f"""
+SELECT querytree(websearch_to_tsquery('{CONFIGURATION}', %s)),
+       set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true),
+       set_config('work_mem', '64MB', true)
+"""
+
+
 def _can_be_found(terms: Terms) -> bool:
     """Whether any word has to be there; else all rows but a few would be found."""
-    if not terms.words:
-        return False
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT querytree({_QUERY})", {"query": terms.query})
-        (tree,) = cursor.fetchone()
+        cursor.execute(_PREPARE, [terms.loose])
+        tree, *_ = cursor.fetchone()
     return tree not in ("", "T")
 
 
-_QUERY = f"websearch_to_tsquery('{CONFIGURATION}', %(query)s)"
-# The words of a row are only made anew for those that are ranked: after the sort and the limit.
+# MATERIALIZED: else the newest rows would be tried one after another until enough have the words.
 _CANDIDATES = """
-(SELECT '{name}' AS kind, m.id, m.at, ts_rank(m.words, {query}, 1)::float8 AS score
- FROM (SELECT t.id::text AS id, {kind.at} AS at, {kind.words} AS words
-       FROM {kind.table} t WHERE {conditions} ORDER BY {kind.at} DESC LIMIT {most}) m)
+(WITH matching AS MATERIALIZED (
+   SELECT t.id, {kind.at} AS at FROM {kind.table} t WHERE {conditions}
+ ), newest AS MATERIALIZED (
+   SELECT id, at FROM matching ORDER BY at DESC LIMIT {most}
+ ), checked AS MATERIALIZED (
+   SELECT n.id, n.at, {kind.words} AS words FROM newest n JOIN {kind.table} t ON t.id = n.id
+ )
+ SELECT '{name}' AS kind, id::text, at, ts_rank(words, {query}, 1)::float8 AS score
+ FROM checked WHERE words @@ {query})
 """
 _BEST = """
 SELECT score, at, kind, id FROM ({candidates}) AS found
@@ -134,14 +152,15 @@ def _best(wanted: Wanted, terms: Terms, began_at: datetime, after: _Place | None
         _CANDIDATES.format(
             name=name,
             kind=kind,
-            query=_QUERY,
+            query=_query("query"),
             conditions=" AND ".join(_conditions(wanted, kind)),
-            most=MOST_RANKED,
+            most=MOST_RANKED if terms.query == terms.loose else MOST_CHECKED,
         )
         for name, kind in kinds.items()
     ]
     parameters: dict[str, Any] = {
         "query": terms.query,
+        "loose": terms.loose,
         "began_at": began_at,
         "since": wanted.since,
         "until": wanted.until,
@@ -170,7 +189,12 @@ def _conditions(wanted: Wanted, kind: Kind) -> list[str]:
         f"{kind.at} < %(until)s": wanted.until,
     }
     asked = [condition for condition, value in possible.items() if value is not None]
-    return [f"{kind.words} @@ {_QUERY}", f"{kind.at} <= %(began_at)s", kind.readable, *asked]
+    matches = f"{kind.words} @@ {_query('loose')}"
+    return [matches, f"{kind.at} <= %(began_at)s", kind.readable, *asked]
+
+
+def _query(name: str) -> str:
+    return f"websearch_to_tsquery('{CONFIGURATION}', %({name})s)"
 
 
 _ROWS = """

@@ -10,9 +10,13 @@ _TERM = re.compile(r"""(?P<no>-(?!-))?(?: "(?P<phrase>[^"]*)"? | (?P<word>[^\s"]
 
 @dataclass(frozen=True)
 class Terms:
-    """query: for websearch_to_tsquery(). words: that may be in a text for it to be found."""
+    """query: what must hold. loose: the same but for phrases, of which it asks for the words only.
+
+    words: that may be in a text for it to be found.
+    """
 
     query: str
+    loose: str
     words: list[str]
 
 
@@ -22,16 +26,24 @@ def parse_terms(text: str) -> Terms:
     What is written in one piece, such as `src/api/users.py`, is a phrase. A quote that is not
     closed reaches to the end.
     """
-    parts, wanted = [], []
+    parts, loose, wanted = [], [], []
     for found in _TERM.finditer(text):
         if (found["word"] or "").lower() == "or":
             parts.append("or")
+            loose.append("or")
             continue
         term = found["phrase"] if found["word"] is None else found["word"]
         excludes = found["no"] is not None
         words = [word[:LONGEST_WORD] for word in words_in(term)]
         if words:
-            parts.append(f'{"-" * excludes}"{" ".join(words)}"')
+            parts.append(_quoted(words, excludes))
         if not excludes:
+            loose += [_quoted([word], excludes) for word in words]
             wanted += words
-    return Terms(" ".join(parts), wanted)
+        elif len(words) == 1:
+            loose.append(_quoted(words, excludes))
+    return Terms(" ".join(parts), " ".join(loose), wanted)
+
+
+def _quoted(words: list[str], excludes: bool) -> str:
+    return f'{"-" * excludes}"{" ".join(words)}"'
