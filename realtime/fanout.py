@@ -29,6 +29,8 @@ FIRST_RETRY_SECONDS = 0.2
 LONGEST_RETRY_SECONDS = 2.0
 LONGEST_READ_SECONDS = 10.0
 BRIDGE_SECONDS = 5.0
+GREETING_SECONDS = 1.0
+ALONE_SECONDS = 3.0
 RESYNC = 4010
 
 # The head comes along, so that a new epoch is seen before any event that it numbered.
@@ -73,6 +75,7 @@ class Hub:
         self._moved = asyncio.Event()
         self._woken = asyncio.Event()
         self._untold = False
+        self._told_at = self._others_heard_at = float("-inf")
         self._hints_arrive = True
         self._layer_hints: LayerHints | None = None
 
@@ -135,6 +138,7 @@ class Hub:
             return
         self._hints_arrive = True
         if notification.pid != self._own_pid:  # of ours we know
+            self._others_heard_at = time.monotonic()
             self._woken.set()
 
     def _pass_on(self, passing: Passing) -> None:
@@ -155,13 +159,20 @@ class Hub:
         return True
 
     async def _tell_other_processes(self, link: Link) -> None:
-        """One hint for all commits since the last."""
-        if not self._untold:
-            return
-        self._untold = False
+        """One hint for all commits since the last.
+
+        Once a second it goes out anyway, as a greeting: who hears none from others is alone and
+        saves the rest.
+        """
+        untold, self._untold = self._untold, False
         if self._layer_hints is not None:
-            self._layer_hints.tell()
-        else:
+            if untold:
+                self._layer_hints.tell()
+            return
+        now = time.monotonic()
+        alone = now - self._others_heard_at > ALONE_SECONDS
+        if (untold and not alone) or now - self._told_at >= GREETING_SECONDS:
+            self._told_at = now
             await link.execute(f"NOTIFY {hints.NOTIFY_CHANNEL}")
 
     # --- reading ----------------------------------------------------------------------------
@@ -182,6 +193,7 @@ class Hub:
 
     async def _follow(self, link: Link) -> None:
         self._own_pid = link.info.backend_pid
+        self._others_heard_at = time.monotonic()  # they get the time to greet
         link.add_notify_handler(self._hear_notification)
         # First listen, then read: nothing can slip in between.
         for name in (hints.NOTIFY_CHANNEL, unlogged.NOTIFY_CHANNEL):

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from realtime.channel_names import is_channel
-from realtime.hints import NOTIFY_CHANNEL
+from realtime.hints import NOTIFY_CHANNEL, send_hint
 from realtime.log import Entry
 from realtime.selectors import (
     REPLAY_BATCH,
@@ -89,6 +89,7 @@ def _start(since: str | None, after: str | None) -> Start:
 def _follow(after: int, channels: list[str] | None, *, once: bool) -> Iterator[Entry]:
     with connection.cursor() as cursor:
         cursor.execute(f"LISTEN {NOTIFY_CHANNEL}")
+    greeted_at = float("-inf")
     while True:
         head = head_of_log()
         entries = entries_between(after=after, upto=head, channels=channels)
@@ -100,7 +101,12 @@ def _follow(after: int, channels: list[str] | None, *, once: bool) -> Iterator[E
         if once:
             return
         began = time.monotonic()
-        for _ in connection.connection.notifies(timeout=LOOK_SECONDS, stop_after=1):
-            break
+        if began - greeted_at >= LOOK_SECONDS:
+            greeted_at = began
+            send_hint()  # a server that hears nothing of others tells them nothing
+        own = connection.connection.info.backend_pid
+        for hint in connection.connection.notifies(timeout=LOOK_SECONDS):
+            if hint.pid != own:
+                break
         if time.monotonic() - began < LOOK_SECONDS / 100:
             time.sleep(LOOK_SECONDS / 100)
