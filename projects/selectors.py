@@ -122,3 +122,9 @@ def project_by_path(path: str) -> Project | None:
 def actions_of(subtask_id: uuid.UUID) -> list[Action]:
     """Oldest first."""
     return list(Action.objects.filter(subtask_id=subtask_id).order_by("created_at", "id"))
+
+
+def current_subtask(agent_id: str) -> Subtask | None:
+    """What the agent is at work on: the newest start, or else what was begun without one."""
+    at_work = Subtask.objects.of_agent(agent_id).filter(status__in=Subtask.AT_WORK)
+    return at_work.order_by(F("started_at").desc(nulls_last=True), "-created_at", "id").first()

@@ -8,6 +8,7 @@ from django.db.models import Case, Count, Exists, IntegerField, Q, QuerySet, Val
 
 from messaging.models import CONTEXT_GENERATED, Block, Message
 from projects.models import Action, Project, Request, Subtask
+from sessions_app.coordinator_selectors import newest_decisions, questions_concerning
 from sessions_app.models import Decision, Question, Session
 
 MOST_TASKS = 20
@@ -78,7 +79,7 @@ def gather(wanted: Wanted) -> Material:
     """Reads only: nothing is marked, nothing is stored."""
     requests = Request.objects.select_related("project")
     request = requests.filter(session_id=wanted.session_id).order_by("-created_at").first()
-    questions = _questions(wanted)
+    questions = questions_concerning(wanted.session_id, wanted.agent_id, MOST_QUESTIONS)
     return Material(
         tasks=_tasks(wanted),
         messages=_messages(wanted) if wanted.include_messages else [],
@@ -89,7 +90,7 @@ def gather(wanted: Wanted) -> Material:
         progress=_progress(wanted.session_id),
         questions=[question for question in questions if question.newest_answer is None],
         answers=[question for question in questions if question.newest_answer is not None],
-        decisions=_decisions(wanted.session_id),
+        decisions=newest_decisions(wanted.session_id, MOST_DECISIONS),
     )
 
 
@@ -187,18 +188,6 @@ def _project(wanted: Wanted, request: Request | None) -> Project | None:
         return request.project
     session = Session.objects.select_related("project").filter(id=wanted.session_id).first()
     return session.project if session is not None else None
-
-
-def _questions(wanted: Wanted) -> list[Question]:
-    """What others ask it, and what was answered to its own, newest first."""
-    here = Question.objects.of(wanted.session_id)
-    asked = here.pending().open_to(wanted.agent_id).exclude(asked_by=wanted.agent_id)
-    answered = here.filter(asked_by=wanted.agent_id, newest_answer__isnull=False)
-    return list((asked | answered).order_by("-number")[:MOST_QUESTIONS])
-
-
-def _decisions(session_id: str) -> list[Decision]:
-    return list(Decision.objects.of(session_id).order_by("-number")[:MOST_DECISIONS])
 
 
 def _progress(session_id: str) -> dict[str, int]:
