@@ -12,17 +12,17 @@ import asyncio
 import gc
 import sys
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http.request import split_domain_port, validate_host
 
 from dcm import metrics
 from dcm.cleanup import sweep_for_ever
 from dcm.health import log_outages
 from dcm.lib.batcher import Batcher
 from dcm.lib.handler import LeanHandler
+from dcm.lib.origins import is_foreign
 from dcm.lib.threads import ConnectionThreads
+from dcm.mcp.endpoint import endpoint as mcp
 from realtime import port_http
 from realtime.consumers import NativeConsumer
 from realtime.fanout import hub
@@ -51,30 +51,20 @@ def _page(scope: Any) -> Any:
     port = _port(scope)
     if port == settings.WS_PORT:
         return port_http.application
-    return upgrade_required if port == settings.COORDINATOR_PORT else http
+    if port == settings.COORDINATOR_PORT:
+        return upgrade_required
+    return mcp if scope["path"].rstrip("/") == "/mcp" else http
 
 
 def _socket(scope: Any) -> Any:
     path, port = scope["path"].rstrip("/"), _port(scope)
-    if _is_foreign(scope):
+    if is_foreign(scope):
         return refuse
     if path == "/trpc" or port == settings.COORDINATOR_PORT:
         return coordinator
     if path == "/ws" or (path == "" and port == settings.WS_PORT):
         return native
     return refuse
-
-
-def _is_foreign(scope: Any) -> bool:
-    """Whether a page of another site opens this socket: browsers say so, other clients do not."""
-    origin = dict(scope["headers"]).get(b"origin")
-    if origin is None:
-        return False
-    try:
-        host = urlsplit(origin.decode("latin-1")).netloc
-    except ValueError:
-        return True
-    return not validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)
 
 
 def _port(scope: Any) -> int | None:
@@ -118,6 +108,7 @@ async def live(receive: Any, send: Any) -> None:
     starting.cancel()
     for task in watching:
         task.cancel()
+    await mcp.stop()
     await Batcher.drain_all()
     await hub.stop()
     await asyncio.to_thread(ConnectionThreads.close_all)

@@ -183,5 +183,5 @@ LOGGING: dict[str, Any] = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": ENV.log_level},
-    "loggers": {"uvicorn": {"level": "WARNING"}, "asyncio": {"level": "WARNING"}},
+    "loggers": {name: {"level": "WARNING"} for name in ("uvicorn", "asyncio", "mcp")},
 }

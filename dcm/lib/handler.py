@@ -142,7 +142,7 @@ class LeanHandler(ASGIHandler):
     async def _send(
         self, response: Any, request: LeanRequest, client: "Client", send: Send
     ) -> None:
-        start = {"status": response.status_code, "headers": _headers(response)}
+        start = {"status": response.status_code, "headers": headers_of(response)}
         await send({"type": "http.response.start", **start})
         if response.streaming:
             client.watch(after=0)
@@ -324,7 +324,7 @@ def _failure_label(request: HttpRequest) -> str:
     return str(getattr(view, "failure", "Internal Server Error"))
 
 
-def _headers(response: Any) -> list[tuple[bytes, bytes]]:
+def headers_of(response: Any) -> list[tuple[bytes, bytes]]:
     headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
     headers += [
         (b"Set-Cookie", cookie.output(header="").strip().encode("ascii"))

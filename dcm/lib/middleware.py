@@ -34,17 +34,18 @@ def api_edge(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpReques
     if iscoroutinefunction(get_response):
 
         async def on_the_loop(request: HttpRequest) -> HttpResponseBase:
-            return _refusal(request) or _with_cors(request, await get_response(request))
+            return refusal(request) or _with_cors(request, await get_response(request))
 
         return on_the_loop
 
     def in_a_thread(request: HttpRequest) -> HttpResponseBase:
-        return _refusal(request) or _with_cors(request, get_response(request))
+        return refusal(request) or _with_cors(request, get_response(request))
 
     return in_a_thread
 
 
-def _refusal(request: HttpRequest) -> HttpResponseBase | None:
+def refusal(request: HttpRequest) -> HttpResponseBase | None:
+    """The answer to a request that no view may see."""
     try:
         # A page that rebinds its own name to 127.0.0.1 comes with that name in Host.
         request.get_host()

@@ -1,6 +1,10 @@
-"""A WebSocket that says something before the server shuts down."""
+"""Connections that say something before the server shuts down."""
+
+from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from dcm.serving import one_write
 
 
 class Protocol(WebSocketsSansIOProtocol):
@@ -15,3 +19,17 @@ class Protocol(WebSocketsSansIOProtocol):
             self.conn.send_text(words.encode())
             self.transport.write(b"".join(self.conn.data_to_send()))
         super().shutdown()
+
+
+class HttpProtocol(one_write.Protocol):
+    """Calls scope["state"]["farewell"], if there is one, for a stream that would never end."""
+
+    def shutdown(self) -> None:
+        cycle: Any = self.cycle  # null before the first request
+        if cycle is not None and not cycle.response_complete:
+            cycle.scope["state"].get("farewell", _nothing)()
+        super().shutdown()
+
+
+def _nothing() -> None:
+    """What most requests have to say."""

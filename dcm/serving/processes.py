@@ -47,7 +47,7 @@ def run(
     config = uvicorn.Config(
         "dcm.asgi:application",
         loop="uvloop",
-        http="dcm.serving.one_write:Protocol",
+        http="dcm.serving.last_words:HttpProtocol",
         ws="dcm.serving.last_words:Protocol",
         ws_max_size=LARGEST_FRAME_BYTES,
         ws_per_message_deflate=False,

@@ -1,0 +1,118 @@
+"""The ASGI application at /mcp: who may pass, and the life of the SDK behind it.
+
+The SDK is loaded and started by the first request, in a task of its own: what it opens must be
+closed by the same task, and under daphne there is no lifespan that could do either.
+"""
+
+import asyncio
+import importlib
+import io
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+
+from dcm.lib.api import error_response, json_response
+from dcm.lib.errors import Forbidden, Malformed
+from dcm.lib.handler import Receive, Scope, Send, headers_of
+from dcm.lib.middleware import refusal
+from dcm.lib.origins import is_foreign
+from dcm.mcp.caller import Caller
+from dcm.mcp.toolsets import tools_named
+
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Endpoint:
+    def __init__(self) -> None:
+        self._life: asyncio.Task[None] | None = None
+        self._begun: asyncio.Future[Application] | None = None
+        self._ending = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        admitted = _admit(scope)
+        if not isinstance(admitted, Caller):
+            await _send(admitted, send)
+            return
+        application = await self._start()
+        state = scope.get("state", {})
+        await application(
+            {**scope, "state": state, "dcm.caller": admitted}, receive, _open_to_pages(send)
+        )
+
+    async def stop(self) -> None:
+        """Cancel what is still under way. The next request starts it again."""
+        self._ending.set()
+        if self._life is not None:
+            await self._life
+        self._life = self._begun = None
+        self._ending = asyncio.Event()
+
+    async def _start(self) -> Application:
+        if self._begun is None:
+            self._begun = asyncio.get_running_loop().create_future()
+            self._life = asyncio.create_task(self._live(self._begun), name="mcp")
+        return await asyncio.shield(self._begun)
+
+    async def _live(self, begun: "asyncio.Future[Application]") -> None:
+        # In a thread: half a second in which sockets and hooks want answers.
+        server = await asyncio.to_thread(importlib.import_module, "dcm.mcp.server")
+        manager = server.new_manager()
+        async with manager.run():
+            begun.set_result(manager.handle_request)
+            await self._ending.wait()
+
+
+def _admit(scope: Scope) -> Caller | HttpResponseBase:
+    """Who calls, or the answer to somebody who may not, by the rules of REST.
+
+    An API key that is bound to an agent or a session would be put into the Caller here.
+    """
+    if is_foreign(scope):
+        return error_response(Forbidden("Origin not allowed"))
+    try:
+        request = ASGIRequest(scope, io.BytesIO())
+        refused = refusal(request)
+        if refused is not None:
+            return refused
+        if request.method != "POST":
+            return _post_only()
+        caller = Caller.read(request.GET)
+        tools_named(caller.tools)
+    except UnicodeDecodeError:
+        return error_response(Malformed(message="The query string is not ASCII"))
+    except Exception as error:  # noqa: BLE001  every error has an envelope
+        return error_response(error)
+    return caller
+
+
+def _post_only() -> HttpResponse:
+    """A stream that a GET would open carries nothing here: clients do without it on 405."""
+    response = json_response(
+        {"error": "Method not allowed", "message": "MCP is spoken by POST"}, 405
+    )
+    response["Allow"] = "POST"
+    return response
+
+
+async def _send(response: Any, send: Send) -> None:
+    start = {"status": response.status_code, "headers": headers_of(response)}
+    await send({"type": "http.response.start", **start})
+    await send({"type": "http.response.body", "body": response.content})
+
+
+def _open_to_pages(send: Send) -> Send:
+    """CORS as for REST; pages of other sites were refused before."""
+
+    async def send_on(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            allowed = (b"access-control-allow-origin", b"*")
+            message = {**message, "headers": [*message.get("headers", ()), allowed]}
+        await send(message)
+
+    return send_on
+
+
+endpoint = Endpoint()

@@ -1,0 +1,103 @@
+"""What the agents of a session know together."""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from dcm.lib.body import NonEmpty
+from dcm.mcp.caller import Caller
+from dcm.mcp.tool import SessionCall, tool
+from sessions_app.coordinator_objects import decision_object, entry_object
+from sessions_app.coordinator_selectors import newest_decisions, shared_entry, shared_excerpts
+from sessions_app.services.coordinator import EntryNotFound, log_decision, share_context
+
+BEGINNING = 200
+MOST_ENTRIES = 50
+MOST_DECISIONS = 100
+
+
+class ShareCall(SessionCall, kw_only=True):
+    key: Annotated[NonEmpty, msgspec.Meta(description="Such as auth/flow")]
+    value: str
+    tags: list[str] = []
+
+
+@tool(ShareCall, "Keep a value under a key for all agents of the session; replaces an older one.")
+def share(caller: Caller, given: ShareCall) -> object:
+    entry = share_context(
+        session_id=caller.session(given.session_id),
+        key=given.key,
+        value=given.value,
+        tags=given.tags,
+        agent_id=caller.agent(given.agent_id),
+    )
+    return {"key": entry.key, "version": entry.version}
+
+
+class RecallCall(SessionCall, kw_only=True):
+    key: Annotated[NonEmpty, msgspec.Meta(description="The whole value of this key")] | None = None
+    prefix: str = ""
+    tags: list[str] = []
+
+
+@tool(
+    RecallCall,
+    "What the session shares: one value, or without key all keys with how their values begin.",
+    reads=True,
+)
+def recall(caller: Caller, given: RecallCall) -> object:
+    session_id = caller.session(given.session_id)
+    if given.key is None:
+        return {"entries": excerpts_of(session_id, prefix=given.prefix, tags=given.tags)}
+    entry = shared_entry(session_id, given.key)
+    if entry is None:
+        raise EntryNotFound
+    return entry_object(entry)
+
+
+def excerpts_of(
+    session_id: str, *, prefix: str = "", tags: list[str] | None = None
+) -> list[dict[str, Any]]:
+    found = shared_excerpts(
+        session_id, prefix=prefix, tags=tags or [], limit=MOST_ENTRIES, characters=BEGINNING
+    )
+    return [
+        {
+            "key": one.key,
+            "tags": one.tags,
+            "by": one.updated_by,
+            "at": one.updated_at,
+            "value": one.beginning,
+            **({"characters": one.length} if one.length > BEGINNING else {}),
+        }
+        for one in found
+    ]
+
+
+class DecideCall(SessionCall, kw_only=True):
+    decision: NonEmpty
+    rationale: Annotated[str, msgspec.Meta(description="Why")] | None = None
+
+
+@tool(DecideCall, "Log a decision, so that nobody decides it again.")
+def decide(caller: Caller, given: DecideCall) -> object:
+    logged = log_decision(
+        session_id=caller.session(given.session_id),
+        decision=given.decision,
+        rationale=given.rationale,
+        agent_id=caller.agent(given.agent_id),
+    )
+    return decision_object(logged)
+
+
+class DecisionsCall(SessionCall, kw_only=True):
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_DECISIONS)] = 20
+
+
+@tool(DecisionsCall, "What the session has decided, newest first.", reads=True)
+def decisions(caller: Caller, given: DecisionsCall) -> object:
+    return {"decisions": decisions_of(caller.session(given.session_id), given.limit)}
+
+
+def decisions_of(session_id: str, limit: int) -> list[dict[str, Any]]:
+    return [decision_object(decision) for decision in newest_decisions(session_id, limit)]
