@@ -2,19 +2,13 @@
 
 import asyncio
 import contextlib
-import functools
-import hashlib
 import itertools
 import json
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Self
 
-import pytest
+from tests import npm
 
 HERE = Path(__file__).parent
 GENERATIONS = ("locked", "newest")
@@ -22,33 +16,8 @@ GENERATIONS = ("locked", "newest")
 PATIENCE_SECONDS = 20  # a client that was refused waits up to eight seconds before it tries again
 
 
-@functools.cache
 def installed(generation: str) -> Path:
-    """A folder with the client's packages, installed once and kept outside of the repository."""
-    if missing := [program for program in ("node", "npm") if shutil.which(program) is None]:
-        pytest.skip(f"the published tRPC client needs {' and '.join(missing)}, not found on PATH")
-    manifest = HERE / "clients" / generation / "package.json"
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dcm-tests"
-    folder = cache / f"trpc-{hashlib.sha256(manifest.read_bytes()).hexdigest()[:16]}"
-    if not folder.exists():
-        _install(manifest, folder)
-    return folder
-
-
-def _install(manifest: Path, folder: Path) -> None:
-    """Whole or not at all: an install that breaks off, or another run's, leaves no half of it."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
-        shutil.copy(manifest, unfinished)
-        # The client names typescript as a peer, which only its types need.
-        npm = ["npm", "install", "--no-audit", "--no-fund", "--legacy-peer-deps"]
-        done = subprocess.run(
-            npm, cwd=unfinished, capture_output=True, text=True, timeout=100, check=False
-        )
-        if done.returncode:
-            pytest.fail(f"npm could not install {manifest}: {done.stderr[-2000:]}")
-        with contextlib.suppress(OSError):  # another run was first
-            Path(unfinished).rename(folder)
+    return npm.installed(HERE / "clients" / generation / "package.json")
 
 
 class RealClient:

@@ -8,11 +8,14 @@ from django.db import connections
 from tests.serve.serving import Serving
 
 
-def another_server(home: Path, *arguments: str, **variables: str) -> Serving:
+def database_url() -> str:
     at = connections["default"].settings_dict
     host, user, password = (quote(at[name], safe="") for name in ("HOST", "USER", "PASSWORD"))
-    url = f"postgresql://{user}:{password}@/{at['NAME']}?host={host}&port={at['PORT']}"
-    return Serving(home, *arguments, DATABASE_URL=url, **variables)
+    return f"postgresql://{user}:{password}@/{at['NAME']}?host={host}&port={at['PORT']}"
+
+
+def another_server(home: Path, *arguments: str, **variables: str) -> Serving:
+    return Serving(home, *arguments, DATABASE_URL=database_url(), **variables)
 
 
 def url_of(serving: Serving) -> str:
