@@ -330,7 +330,8 @@ def headers_of(response: Any) -> list[tuple[bytes, bytes]]:
         (b"Set-Cookie", cookie.output(header="").strip().encode("ascii"))
         for cookie in response.cookies.values()
     ]
-    if not response.streaming and response.status_code not in (204, 304):
+    has_length = response.has_header("Content-Length")  # a middleware's; twice is no HTTP
+    if not (has_length or response.streaming or response.status_code in (204, 304)):
         headers.append((b"Content-Length", str(len(response.content)).encode("ascii")))
     return headers
 
