@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import aclosing
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
@@ -29,6 +29,7 @@ from dcm.lib.database_check import database
 from dcm.lib.errors import BodyTooLarge, DatabaseUnavailable, Malformed
 from dcm.lib.threads import ConnectionThreads, pool
 
+T = TypeVar("T")
 Scope = Any  # a dictionary, as the ASGI specification has it
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -94,16 +95,10 @@ class LeanHandler(ASGIHandler):
         return response
 
     async def _respond_in_time(self, request: LeanRequest) -> Any:
-        """503 instead, when the database hangs: what it was asked may yet happen."""
-        patience = Patience()
         try:
-            return await self._respond(request)
-        except asyncio.CancelledError:
-            if not patience.take_back():
-                raise
-            return error_response(DatabaseUnavailable())
-        finally:
-            patience.forget()
+            return await in_time(self._respond(request))
+        except DatabaseUnavailable as error:
+            return error_response(error)
 
     async def _respond(self, request: LeanRequest) -> Any:
         if request.refusal is None:
@@ -157,6 +152,19 @@ class LeanHandler(ASGIHandler):
         else:
             body = b"" if request.method == "HEAD" else response.content
             await send({"type": "http.response.body", "body": body})
+
+
+async def in_time(work: Awaitable[T]) -> T:
+    """Raises DatabaseUnavailable when the database hangs: what it was asked may yet happen."""
+    patience = Patience()
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if not patience.take_back():
+            raise
+        raise DatabaseUnavailable from None
+    finally:
+        patience.forget()
 
 
 class Patience:

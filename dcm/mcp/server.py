@@ -32,7 +32,8 @@ from mcp_types import (
 )
 
 from dcm import __version__
-from dcm.lib.errors import DomainError
+from dcm.lib.errors import DatabaseUnavailable, DomainError
+from dcm.lib.handler import in_time
 from dcm.lib.threads import in_thread
 from dcm.mcp import resources
 from dcm.mcp.caller import Caller
@@ -101,7 +102,10 @@ async def _call_tool(ctx: Context, params: CallToolRequestParams) -> CallToolRes
     tool = tools_named(caller.tools).get(params.name)
     if tool is None:
         return _result("There is no such tool here; tools/list names them", failed=True)
-    outcome = await in_thread(tool.call, caller, params.arguments or {})
+    try:
+        outcome = await in_time(in_thread(tool.call, caller, params.arguments or {}))
+    except DatabaseUnavailable as error:
+        return _result(error.text, failed=True)
     return _result(outcome.text, failed=outcome.failed)
 
 
@@ -133,7 +137,7 @@ async def _list_resource_templates(ctx: Context, params: Page) -> ListResourceTe
 async def _read_resource(ctx: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
     try:
         found = resources.Resource.at(params.uri, _caller(ctx))
-        text = await in_thread(found.read)
+        text = await in_time(in_thread(found.read))
     except Exception as error:  # noqa: BLE001  every error is told to the host
         raise _told(error, failure="Failed to read resource") from None
     mime_type = found.kind.mime_type
@@ -161,7 +165,7 @@ async def _get_prompt(ctx: Context, params: GetPromptRequestParams) -> GetPrompt
     if prompt is None:
         raise MCPError(INVALID_PARAMS, "No such prompt")
     try:
-        text = await in_thread(prompt.text, _caller(ctx), params.arguments or {})
+        text = await in_time(in_thread(prompt.text, _caller(ctx), params.arguments or {}))
     except Exception as error:  # noqa: BLE001  every error is told to the host
         raise _told(error, failure="Failed to write prompt") from None
     message = PromptMessage(role="user", content=TextContent(type="text", text=text))

@@ -70,6 +70,21 @@ def test_requests_are_answered_within_two_seconds_while_the_database_hangs(
         assert seconds < 2
 
 
+def test_a_tool_is_answered_within_two_seconds_while_the_database_hangs(hanging: Serving) -> None:
+    call = {"name": "inbox", "arguments": {}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+    accept = {"Accept": "application/json"}
+    hanging.http.post("/mcp", json={**body, "method": "tools/list"}, headers=accept)
+
+    began = time.monotonic()
+    reply = hanging.http.post("/mcp?agent_id=a", json=body, headers=accept)
+    seconds = time.monotonic() - began
+
+    result = reply.json()["result"]
+    assert (result["isError"], result["content"][0]["text"]) == (True, "Database unavailable")
+    assert seconds < 2
+
+
 def test_livez_does_not_mind_a_database_that_hangs(hanging: Serving) -> None:
     assert hanging.http.get("/livez").json() == {"status": "alive"}
 
