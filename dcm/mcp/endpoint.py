@@ -7,6 +7,7 @@ closed by the same task, and under daphne there is no lifespan that could do eit
 import asyncio
 import importlib
 import io
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -22,6 +23,8 @@ from dcm.lib.origins import is_foreign
 from dcm.mcp.caller import Caller
 from dcm.mcp.toolsets import tools_named
 
+logger = logging.getLogger("dcm.mcp")
+
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -36,19 +39,20 @@ class Endpoint:
         if not isinstance(admitted, Caller):
             await _send(admitted, send)
             return
-        application = await self._start()
-        state = scope.get("state", {})
-        await application(
-            {**scope, "state": state, "dcm.caller": admitted}, receive, _open_to_pages(send)
-        )
+        try:
+            application = await self._start()
+        except Exception as error:  # noqa: BLE001  every error has an envelope
+            await _send(error_response(error, failure="MCP is not available"), send)
+            return
+        known = {"state": scope.get("state", {}), "dcm.caller": admitted}
+        await application({**scope, **known}, receive, _open_to_pages(send))
 
     async def stop(self) -> None:
         """Cancel what is still under way. The next request starts it again."""
         self._ending.set()
         if self._life is not None:
             await self._life
-        self._life = self._begun = None
-        self._ending = asyncio.Event()
+        self._ending.clear()
 
     async def _start(self) -> Application:
         if self._begun is None:
@@ -57,12 +61,20 @@ class Endpoint:
         return await asyncio.shield(self._begun)
 
     async def _live(self, begun: "asyncio.Future[Application]") -> None:
-        # In a thread: half a second in which sockets and hooks want answers.
-        server = await asyncio.to_thread(importlib.import_module, "dcm.mcp.server")
-        manager = server.new_manager()
-        async with manager.run():
-            begun.set_result(manager.handle_request)
-            await self._ending.wait()
+        try:
+            # In a thread: half a second in which sockets and hooks want answers.
+            server = await asyncio.to_thread(importlib.import_module, "dcm.mcp.server")
+            manager = server.new_manager()
+            async with manager.run():
+                begun.set_result(manager.handle_request)
+                await self._ending.wait()
+        except Exception as error:
+            if begun.done():
+                logger.exception("MCP broke off")
+            else:
+                begun.set_exception(error)
+        finally:
+            self._begun = None  # the next request may try again
 
 
 def _admit(scope: Scope) -> Caller | HttpResponseBase:

@@ -1,5 +1,6 @@
 """What a tool is: a name, what the model reads of it, and what a call does."""
 
+import functools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -94,6 +95,7 @@ def sentence(error: Exception, *, failure: str) -> str:
     return f"{body['error']}: {'; '.join(parts)}" if parts else str(body["error"])
 
 
+@functools.cache
 def lean_schema(given: type[Body]) -> dict[str, Any]:
     """The schema of a Body without what a model has no use for: titles, nulls and null defaults."""
     (_,), components = msgspec.json.schema_components([given])

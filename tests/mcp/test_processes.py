@@ -129,3 +129,37 @@ def test_a_server_loads_the_sdk_when_it_is_first_asked(tmp_path: Path, server: S
 def has_loaded_the_sdk(process: psutil.Process) -> bool:
     """Whether the part of it that is no Python is mapped into the process."""
     return any("pydantic_core" in mapped.path for mapped in process.memory_maps())
+
+
+WITHOUT_THE_SDK = """
+import asyncio, os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "dcm.settings"
+import httpx
+from dcm.asgi import application
+
+async def ask():
+    transport = httpx.ASGITransport(application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        sys.modules["mcp"] = None
+        listing = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+        first = await client.post("/mcp", json=listing, headers={"Accept": "application/json"})
+        del sys.modules["mcp"]
+        second = await client.post("/mcp", json=listing, headers={"Accept": "application/json"})
+        print(first.status_code, first.json()["error"], second.status_code)
+
+asyncio.run(ask())
+"""
+
+
+def test_a_start_that_fails_is_told_and_tried_again(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THE_SDK],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "DCM_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.stdout == "500 MCP is not available 200\n", done.stderr

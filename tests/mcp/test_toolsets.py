@@ -1,11 +1,16 @@
 """Which tools an address offers, and what they cost a model that never calls them."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from dcm.mcp.tool import listing
-from dcm.mcp.toolsets import tools_named
+from dcm.mcp.toolsets import TOOLSETS, tools_named
 from tests.conftest import Api
 from tests.mcp.conftest import Connect
+
+GUIDE = Path(__file__).parents[2] / "docs" / "mcp.md"
 
 CHARACTERS_PER_TOKEN = 3
 """JSON is dense: tokenizers make 3 to 4 characters of it a token, so this errs on our cost."""
@@ -71,3 +76,13 @@ async def test_an_unknown_toolset_is_refused_by_name(api: Api) -> None:
 
     assert reply.status_code == 400
     assert "coordinator" in reply.json()["details"]["tools"][0]
+
+
+def test_the_guide_names_the_tools_of_each_set() -> None:
+    rows = re.findall(
+        r"^\| `(default|coordinator|all)` \| (.*) \|$", GUIDE.read_text(), re.MULTILINE
+    )
+    named = {toolset: set(re.findall(r"`(\w+)`", cells)) for toolset, cells in rows}
+    named["all"] |= named["default"] | named["coordinator"]
+
+    assert named == {toolset: {one.name for one in tools} for toolset, tools in TOOLSETS.items()}
