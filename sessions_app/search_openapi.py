@@ -4,8 +4,8 @@ from drf_spectacular.utils import extend_schema_view
 from rest_framework import serializers
 
 from dcm.lib.openapi import COUNT, SINCE, STRING, UNTIL, UUID, in_query, next_page, operation, shape
-from sessions_app.search import KINDS
-from sessions_app.views.search import LONGEST_QUERY, MOST_FOUND, Search
+from sessions_app.search import KINDS, LONGEST_QUERY
+from sessions_app.views.search import MOST_FOUND, Search
 
 _PART = shape(
     "ExcerptPart",

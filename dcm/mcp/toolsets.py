@@ -20,6 +20,7 @@ DEFAULT: list[Tool] = [
     knowledge.share,
     knowledge.recall,
     knowledge.decide,
+    knowledge.search,
     work.report_progress,
 ]
 MORE: list[Tool] = [

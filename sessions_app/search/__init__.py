@@ -16,7 +16,10 @@ from sessions_app.search.excerpts import Part, excerpts
 from sessions_app.search.kinds import KINDS, Kind
 from sessions_app.search.terms import Terms, parse_terms
 
-__all__ = ["KINDS", "Found", "Part", "Wanted", "search"]
+__all__ = ["KINDS", "LONGEST_QUERY", "Found", "Part", "Wanted", "search"]
+
+LONGEST_QUERY = 1_000
+"""Characters that a transport lets through."""
 
 MOST_RANKED = 500
 MOST_CHECKED = 2_000

@@ -6,9 +6,8 @@ from rest_framework.views import APIView
 
 from dcm.lib.api import InvalidQuery, Query
 from dcm.lib.errors import DomainError
-from sessions_app.search import KINDS, Found, Wanted, search
+from sessions_app.search import KINDS, LONGEST_QUERY, Found, Wanted, search
 
-LONGEST_QUERY = 1_000
 MOST_FOUND = 100
 
 

@@ -135,3 +135,34 @@ async def test_the_other_tools_do_what_they_say(connect: Connect) -> None:
     assert "schema first" in brief
     assert again == "Blocking record not found"
     assert suggested == {"suggestions": []}
+
+
+async def test_a_search_finds_what_was_shared_and_said_but_not_to_others(
+    connect: Connect, session: str
+) -> None:
+    async with connect("api") as api, connect("web") as web:
+        await call(api, "decide", decision="Tokens are rotated hourly")
+        await call(api, "share", key="auth/rotation", value="rotated by cron")
+        await call(api, "send", message="The key was rotated", to="lead")
+
+        everything = (await call(web, "search", query="rotate"))["results"]
+        decided = (await call(web, "search", query="rotate", kinds=["decision"]))["results"]
+        elsewhere = (await call(web, "search", query="rotate", session_id="other"))["results"]
+        own = (await call(web, "search", query="rotated key", agent_id="lead"))["results"]
+        nothing = await call(web, "search", query="the")
+
+    assert {one["kind"] for one in everything} == {"decision", "entry"}
+    (decision,) = decided
+    assert (decision["by"], decision["session_id"]) == ("api", session)
+    assert decision["excerpt"] == "Tokens are **rotated** hourly"
+    assert elsewhere == []
+    assert [one["kind"] for one in own] == ["message"]
+    assert nothing == {"results": []}
+
+
+async def test_a_search_that_cannot_be_meant_is_refused(connect: Connect) -> None:
+    async with connect() as client:
+        for arguments in ({}, {"query": ""}, {"query": "a\0"}, {"query": "x" * 1_001}):
+            told = await refusal(client, "search", **arguments)
+            assert told.startswith("Validation failed: query"), told
+        assert "kinds" in await refusal(client, "search", query="x", kinds=["tea"])

@@ -7,6 +7,7 @@ import pytest
 
 from dcm.mcp.tool import listing
 from dcm.mcp.toolsets import TOOLSETS, tools_named
+from sessions_app.search import KINDS
 from tests.conftest import Api
 from tests.mcp.conftest import Connect
 
@@ -25,6 +26,7 @@ DEFAULT = [
     "share",
     "recall",
     "decide",
+    "search",
     "report_progress",
 ]
 
@@ -62,6 +64,12 @@ async def test_every_tool_says_what_it_does_and_takes(connect: Connect) -> None:
         assert tool.input_schema["type"] == "object"
         for name, field in tool.input_schema["properties"].items():
             assert field["type"] in ("string", "integer", "boolean", "array"), (tool.name, name)
+
+
+def test_a_search_can_be_for_every_kind_that_there_is() -> None:
+    (search,) = tools_named("search").values()
+
+    assert set(search.schema["properties"]["kinds"]["items"]["enum"]) == KINDS.keys()
 
 
 async def test_a_tool_that_the_address_leaves_out_cannot_be_called(connect: Connect) -> None:

@@ -1,6 +1,6 @@
 """What the agents of a session know together."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -9,11 +9,14 @@ from dcm.mcp.caller import Caller
 from dcm.mcp.tool import SessionCall, tool
 from sessions_app.coordinator_objects import decision_object, entry_object
 from sessions_app.coordinator_selectors import newest_decisions, shared_entry, shared_excerpts
+from sessions_app.search import KINDS, LONGEST_QUERY, Found, Wanted
+from sessions_app.search import search as find
 from sessions_app.services.coordinator import EntryNotFound, log_decision, share_context
 
 BEGINNING = 200
 MOST_ENTRIES = 50
 MOST_DECISIONS = 100
+MOST_FOUND = 50
 
 
 class ShareCall(SessionCall, kw_only=True):
@@ -101,3 +104,48 @@ def decisions(caller: Caller, given: DecisionsCall) -> object:
 
 def decisions_of(session_id: str, limit: int) -> list[dict[str, Any]]:
     return [decision_object(decision) for decision in newest_decisions(session_id, limit)]
+
+
+class SearchCall(SessionCall, kw_only=True):
+    query: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1, max_length=LONGEST_QUERY, description='Words, "a phrase", or, -without'
+        ),
+    ]
+    kinds: list[
+        Literal[
+            "request", "subtask", "action", "message", "entry", "question", "answer", "decision"
+        ]
+    ] = []
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_FOUND)] = 10
+
+
+@tool(
+    SearchCall,
+    "Find what was asked, done, said, shared or decided, in all sessions or in one; best first.",
+    reads=True,
+)
+def search(caller: Caller, given: SearchCall) -> object:
+    wanted = Wanted(
+        text=given.query,
+        session_id=given.session_id,
+        reader=given.agent_id or caller.agent_id,
+        limit=given.limit,
+        kinds=given.kinds or KINDS.keys(),
+    )
+    found, _ = find(wanted)
+    return {"results": [_hit(one) for one in found]}
+
+
+def _hit(found: Found) -> dict[str, Any]:
+    """The words that were looked for stand between ** in the excerpt."""
+    parts = [f"**{part.text}**" if part.is_match else part.text for part in found.excerpt]
+    known = {"session_id": found.session_id, "by": found.agent_id, "label": found.label}
+    return {
+        "kind": found.kind,
+        "id": found.id,
+        "at": found.at,
+        **{name: value for name, value in known.items() if value is not None},
+        "excerpt": "".join(parts).strip(),
+    }
