@@ -73,6 +73,15 @@ class Env:
     event_retention_hours: int = var(168, "how long events can be replayed")
     event_retention_max: int = var(500_000, "how many events can be replayed")
     action_retention_days: int = var(0, "how long actions are kept; 0: for ever")
+    routing_half_life_days: int = var(
+        0, "a score counts half after so many days without use; 0: it never ages"
+    )
+    routing_project_scores: Literal["off", "on"] = var(
+        "off", "on: scores per project, too, beside those of all projects together"
+    )
+    routing_keywords: Literal["words", "rich"] = var(
+        "words", "rich: pairs of words and file extensions are keywords, too"
+    )
     max_body_bytes: int = var(1_048_576, "largest request body; hook intake takes 16 times as much")
 
     @property
@@ -197,6 +206,7 @@ _RANGES = {
     "event_retention_hours": (1, 87_600),
     "action_retention_days": (0, 36_500),
     "event_retention_max": (1000, 1_000_000_000),
+    "routing_half_life_days": (0, 36_500),
     "max_body_bytes": (1024, 1_073_741_824),
 }
 

@@ -127,6 +127,9 @@ MESSAGE_TTL_SECONDS = -(-ENV.message_ttl_ms // 1000)
 EVENT_RETENTION_HOURS = ENV.event_retention_hours
 EVENT_RETENTION_MAX = ENV.event_retention_max
 ACTION_RETENTION_DAYS = ENV.action_retention_days
+ROUTING_HALF_LIFE_DAYS = ENV.routing_half_life_days
+ROUTING_PROJECT_SCORES = ENV.routing_project_scores == "on"
+ROUTING_RICH_KEYWORDS = ENV.routing_keywords == "rich"
 HOST = ENV.host
 HEALTHCHECK_INTERVAL_MS = ENV.healthcheck_interval_ms
 CLAUDE_HOME = Path(os.environ.get("HOME", "/")) / ".claude"  # where an agent host keeps its tools

@@ -5,7 +5,9 @@ from drf_spectacular.utils import Direction, extend_schema_view
 from rest_framework import serializers
 
 from dcm.lib.openapi import (
+    FLAG,
     STRING,
+    UUID,
     InputSchema,
     Json,
     in_query,
@@ -41,6 +43,14 @@ Suggestion = shape(
     usage_count=serializers.IntegerField(),
     success_rate=serializers.IntegerField(help_text="Whole percent.", min_value=0, max_value=100),
     keyword_matches=serializers.ListField(child=serializers.CharField()),
+    explanation=shape(
+        "KeywordFigures",
+        keyword=serializers.CharField(),
+        score=serializers.FloatField(min_value=0.1, max_value=5),
+        usage_count=serializers.IntegerField(),
+        success_rate=serializers.IntegerField(min_value=0, max_value=100),
+        last_used=serializers.DateTimeField(),
+    )(many=True, required=False, help_text="With `explain`: by keyword, best first."),
 )
 
 operation(
@@ -56,6 +66,12 @@ operation(
             "The least score of a keyword to count; whatever is no number counts as 0.5.",
         ),
         in_query("tool_type", STRING, "Tools of this type only."),
+        in_query(
+            "project_id",
+            UUID,
+            "What was learned in this project; what all projects taught where that is nothing.",
+        ),
+        in_query("explain", FLAG, "Whether to add the figures of each keyword.", default=False),
     ],
     replies={
         200: shape(
@@ -63,6 +79,11 @@ operation(
             keywords=serializers.ListField(child=serializers.CharField()),
             suggestions=Suggestion(many=True),
             count=serializers.IntegerField(),
+            scope=serializers.ChoiceField(
+                ["project", "global"],
+                required=False,
+                help_text="With `project_id`: whose scores these are.",
+            ),
             compat_output=serializers.CharField(help_text="A line `name|type|score` for each."),
         )
     },

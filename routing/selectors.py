@@ -1,22 +1,40 @@
 """Reading the scores. Contract: rest 5.7, 6.3."""
 
+import uuid
 from collections.abc import Collection
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 _SUGGEST = """
+WITH matching AS (
+  SELECT keyword, tool_name, tool_type, {score} AS score, usage_count, success_count, last_used
+  FROM {table}
+  WHERE keyword = ANY(%(keywords)s) {whose}
+    AND (%(tool_type)s::text IS NULL OR tool_type = %(tool_type)s)
+)
 SELECT tool_name, tool_type, round(avg(score)::numeric, 3)::float8 AS score,
        sum(usage_count)::bigint AS usage_count,
        coalesce(round(100.0 * sum(success_count) / nullif(sum(usage_count), 0)), 0)::int
          AS success_rate,
-       array_agg(DISTINCT keyword ORDER BY keyword) AS keyword_matches
-FROM routing_keywordtoolscore
-WHERE keyword = ANY(%(keywords)s) AND score >= %(min_score)s
-  AND (%(tool_type)s::text IS NULL OR tool_type = %(tool_type)s)
+       array_agg(DISTINCT keyword ORDER BY keyword) AS keyword_matches{explanation}
+FROM matching WHERE score >= %(min_score)s
 GROUP BY tool_name, tool_type
 ORDER BY count(*) DESC, avg(score) DESC, sum(usage_count) DESC, tool_name
 LIMIT %(limit)s
+"""
+# Towards 1.0, where every pair begins. least(): so small a power would be an error.
+_DECAYED = """
+1.0 + (score - 1.0) * power(0.5, least(1000.0, greatest(0.0,
+  extract(epoch FROM now() - last_used)::float8 / 86400 / %(half_life_days)s)))
+"""
+_EXPLANATION = """,
+       json_agg(json_build_object(
+         'keyword', keyword, 'score', round(score::numeric, 3)::float8, 'usage_count', usage_count,
+         'success_rate', coalesce(round(100.0 * success_count / nullif(usage_count, 0)), 0)::int,
+         'last_used', to_char(last_used AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+       ) ORDER BY score DESC, keyword) AS explanation
 """
 
 
@@ -26,19 +44,31 @@ def suggest_tools(
     limit: int = 10,
     min_score: float = 0.5,
     tool_type: str | None = None,
+    project_id: uuid.UUID | None = None,
+    explain: bool = False,
 ) -> list[dict[str, Any]]:
-    """Tools that did best for these keywords, best first.
+    """Tools that did best for these keywords, best first; with a project, in that one.
 
     keywords: lower case. score: 0.1 to 5.0, three decimals. success_rate: whole percent, 0 when
-    unused. Contract: rest 6.3.
+    unused. explain: adds `explanation`, the figures of each keyword, best first. With
+    ROUTING_HALF_LIFE_DAYS scores are as old as their last use. Contract: rest 6.3.
     """
+    of_project = project_id is not None
+    statement = _SUGGEST.format(
+        table="routing_projecttoolscore" if of_project else "routing_keywordtoolscore",
+        whose="AND project_id = %(project_id)s" if of_project else "",
+        score=_DECAYED if settings.ROUTING_HALF_LIFE_DAYS else "score",
+        explanation=_EXPLANATION if explain else "",
+    )
     parameters = {
+        "project_id": project_id,
+        "half_life_days": settings.ROUTING_HALF_LIFE_DAYS,
         "keywords": list(keywords),
         "limit": limit,
         "min_score": min_score,
         "tool_type": tool_type,
     }
-    return _rows(_SUGGEST, parameters)
+    return _rows(statement, parameters)
 
 
 _TOTALS = """

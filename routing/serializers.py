@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from dcm.lib.api import Boolean, Input, ListOf, Text
+from dcm.lib.api import Boolean, Input, ListOf, Text, Uuid
 
 
 class FeedbackInput(Input):
@@ -11,6 +11,7 @@ class FeedbackInput(Input):
     tool_name = Text()
     keywords = ListOf(child=Text(allow_blank=True), allow_empty=False)
     chosen = Boolean(required=False, default=False)
+    project_id = Uuid(required=False)
 
     @classmethod
     def tidy(cls, data: dict[str, Any]) -> dict[str, Any]:

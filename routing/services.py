@@ -1,5 +1,6 @@
 """Learning which tool suits which keyword. Contract: rest 6.2, 6.4."""
 
+import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -7,10 +8,11 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from dcm.lib import wire
 from dcm.lib.statements import execute
+from routing.models import ProjectToolScore
 
 CHOSEN, REJECTED = 0.2, -0.1
 
@@ -24,18 +26,19 @@ class ToolUse:
     keywords: Sequence[str]
     success: bool
     used_at: datetime
+    project_id: uuid.UUID | None = None
 
 
 _LEARN = """
-INSERT INTO routing_keywordtoolscore AS known
-  (keyword, tool_name, tool_type, score, usage_count, success_count, last_used)
-SELECT keyword, tool_name, tool_type,
+INSERT INTO {table} AS known
+  ({whose}keyword, tool_name, tool_type, score, usage_count, success_count, last_used)
+SELECT {project}keyword, tool_name, tool_type,
        least(5.0, greatest(0.1, 1.0 + (uses - 1) * CASE WHEN success THEN 0.1 ELSE -0.05 END)),
        uses, CASE WHEN success THEN uses ELSE 0 END, last_used
 FROM json_to_recordset($1::json)
   AS run(keyword text, tool_name text, tool_type text, uses int, success bool,
          last_used timestamptz)
-ON CONFLICT (keyword, tool_name) DO UPDATE SET
+ON CONFLICT ({whose}keyword, tool_name) DO UPDATE SET
   tool_type = EXCLUDED.tool_type,
   score = least(5.0, greatest(0.1, known.score + 0.1 * EXCLUDED.success_count
                                    - 0.05 * (EXCLUDED.usage_count - EXCLUDED.success_count))),
@@ -44,6 +47,10 @@ ON CONFLICT (keyword, tool_name) DO UPDATE SET
   last_used = EXCLUDED.last_used
 """
 # A pair that is new starts at 1.0 with its first use, whatever came of it.
+_LEARN_FOR_ALL = _LEARN.format(table="routing_keywordtoolscore", whose="", project="")
+_LEARN_FOR_PROJECT = _LEARN.format(
+    table="routing_projecttoolscore", whose="project_id, ", project="$2::uuid, "
+)
 
 
 def learn(uses: Iterable[ToolUse]) -> None:
@@ -53,9 +60,34 @@ def learn(uses: Iterable[ToolUse]) -> None:
     it does, because scores are clamped. The n-th run of each pair goes into the n-th statement.
     Rows are taken in key order, and later statements only touch rows that the first has taken.
     """
+    for rows in _rounds(uses):
+        execute(_LEARN_FOR_ALL, rows)
+
+
+def learn_for_projects(uses: Iterable[ToolUse]) -> None:
+    """The same within the project of each use, if it has one.
+
+    The caller holds the projects, so that none is deleted meanwhile.
+    """
+    by_project: dict[uuid.UUID, list[ToolUse]] = {}
+    for use in uses:
+        if use.project_id is not None:
+            by_project.setdefault(use.project_id, []).append(use)
+    for project_id, mine in sorted(by_project.items()):
+        for rows in _rounds(mine):
+            execute(_LEARN_FOR_PROJECT, rows, str(project_id))
+
+
+def forget_project(project_id: uuid.UUID) -> None:
+    """Delete what was learned in this project only; what all projects taught stays."""
+    ProjectToolScore.objects.filter(project_id=project_id).delete()
+
+
+def _rounds(uses: Iterable[ToolUse]) -> list[str]:
+    """The rows of each statement, as JSON."""
     runs_of_pairs = [runs for _, runs in sorted(_runs_by_pair(uses).items())]
-    for rounds in zip_longest(*runs_of_pairs):
-        execute(_LEARN, wire.dump([run for run in rounds if run]).decode())
+    rounds = zip_longest(*runs_of_pairs)
+    return [wire.dump([run for run in runs if run]).decode() for runs in rounds]
 
 
 Run = dict[str, Any]
@@ -87,23 +119,38 @@ def _runs_by_pair(uses: Iterable[ToolUse]) -> dict[tuple[str, str], list[Run]]:
 _FEEDBACK = """
 WITH mine AS (
   SELECT known.id, given.times
-  FROM routing_keywordtoolscore known
+  FROM {table} known
   JOIN unnest(%s::text[], %s::int[]) AS given(keyword, times) USING (keyword)
-  WHERE known.tool_name = %s ORDER BY keyword COLLATE "C" FOR NO KEY UPDATE OF known
+  WHERE known.tool_name = %s {project}ORDER BY keyword COLLATE "C" FOR NO KEY UPDATE OF known
 )
-UPDATE routing_keywordtoolscore known
+UPDATE {table} known
 SET score = least(5.0, greatest(0.1, known.score + %s * mine.times)), last_used = now()
 FROM mine WHERE known.id = mine.id
 """
+_FEEDBACK_FOR_ALL = _FEEDBACK.format(table="routing_keywordtoolscore", project="")
+_FEEDBACK_FOR_PROJECT = _FEEDBACK.format(
+    table="routing_projecttoolscore", project="AND known.project_id = %s "
+)
 
 
-def give_feedback(*, tool_name: str, keywords: Collection[str], chosen: bool) -> float:
+@transaction.atomic
+def give_feedback(
+    *,
+    tool_name: str,
+    keywords: Collection[str],
+    chosen: bool,
+    project_id: uuid.UUID | None = None,
+) -> float:
     """Raise or lower the scores of a suggestion that was followed or not; returns by how much.
 
-    A keyword given twice counts twice. Pairs that were never used stay unknown.
+    A keyword given twice counts twice. Pairs that were never used stay unknown. project_id: where
+    it was; the scores of that project move, too.
     """
     adjustment = CHOSEN if chosen else REJECTED
     times = Counter(keyword.lower() for keyword in keywords)
     with connection.cursor() as cursor:
-        cursor.execute(_FEEDBACK, [list(times), list(times.values()), tool_name, adjustment])
+        given: list[Any] = [list(times), list(times.values()), tool_name]
+        cursor.execute(_FEEDBACK_FOR_ALL, [*given, adjustment])
+        if project_id is not None:
+            cursor.execute(_FEEDBACK_FOR_PROJECT, [*given, project_id, adjustment])
     return adjustment

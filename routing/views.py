@@ -1,5 +1,7 @@
 import math
 import re
+import uuid
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
@@ -36,23 +38,35 @@ async def suggest(request: HttpRequest) -> HttpResponse:
     keywords = [word for part in given.split(",") if (word := part.strip().lower())]
     if not keywords:
         raise NoKeywords("No valid keywords provided")
-    suggestions = await in_thread(
-        suggest_tools,
-        keywords=keywords,
-        limit=query.limit(10, 50),
-        min_score=_min_score(query.text("min_score")),
-        tool_type=query.text("tool_type"),
-    )
+    wanted = {
+        "keywords": keywords,
+        "limit": query.limit(10, 50),
+        "min_score": _min_score(query.text("min_score")),
+        "tool_type": query.text("tool_type"),
+        "explain": query.flag("explain", False),
+    }
+    project_id = query.id("project_id")
+    scope, suggestions = await in_thread(_suggest, wanted, project_id)
     return json_response(
         {
             "keywords": keywords,
             "suggestions": suggestions,
             "count": len(suggestions),
+            **({} if project_id is None else {"scope": scope}),
             "compat_output": "\n".join(
                 f"{tool['tool_name']}|{tool['tool_type']}|{tool['score']:g}" for tool in suggestions
             ),
         }
     )
+
+
+def _suggest(
+    wanted: dict[str, Any], project_id: uuid.UUID | None
+) -> tuple[str, list[dict[str, Any]]]:
+    """Whose scores these are: the project's, or those of all where it has none."""
+    if project_id is not None and (found := suggest_tools(**wanted, project_id=project_id)):
+        return "project", found
+    return "global", suggest_tools(**wanted)
 
 
 def _min_score(text: str | None) -> float:

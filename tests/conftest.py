@@ -101,6 +101,7 @@ TABLES = [
     "messaging_subscription",
     "messaging_block",
     "routing_keywordtoolscore",
+    "routing_projecttoolscore",
     "sessions_app_session",
     "sessions_app_toolstart",
     "sessions_app_agentcontext",

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from django.conf import settings
 from django.db import transaction
 
 from dcm.lib import wire
@@ -12,13 +13,14 @@ from dcm.lib.batcher import Batcher
 from dcm.lib.errors import NotFound
 from dcm.lib.statements import array, execute, query
 from projects.models import Action
+from projects.services.action_projects import projects_of
 from projects.services.subtasks import SubtaskNotFound
 from projects.signals import actions_recorded
 from realtime.channel_names import GLOBAL, session_channel
 from realtime.events import ActionCreated, ActionsBulkDeleted
 from realtime.publish import publish, publish_all
-from routing.keywords import extract_keywords
-from routing.services import ToolUse, learn
+from routing.keywords import extract_keywords, extract_rich_keywords
+from routing.services import ToolUse, learn, learn_for_projects
 
 
 class ActionNotFound(NotFound):
@@ -98,8 +100,12 @@ def record_actions(actions: list[NewAction]) -> list[RecordedAction]:
             **firsts,
             **_stored(firsts.keys() - new.keys()),
         }
-        keywords = {id_: extract_keywords(action.input or "") for id_, action in stored.items()}
-        learn([_use(action, keywords[id_]) for id_, action in new.items()])
+        extract = extract_rich_keywords if settings.ROUTING_RICH_KEYWORDS else extract_keywords
+        keywords = {id_: extract(action.input or "") for id_, action in stored.items()}
+        places = projects_of(new) if settings.ROUTING_PROJECT_SCORES else {}
+        uses = [_use(each, keywords[id_], places.get(id_)) for id_, each in new.items()]
+        learn(uses)
+        learn_for_projects(uses)
         actions_recorded.send(Action, actions=[*new.values()])
         published = publish_all([_announcement(id_, action) for id_, action in new.items()])
     numbers = dict(zip(map(id, new.values()), published.numbers, strict=True))
@@ -192,9 +198,15 @@ def _stored(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Action]:
     return Action.objects.defer("output").in_bulk(ids) if ids else {}
 
 
-def _use(action: NewAction, keywords: Sequence[str]) -> ToolUse:
-    succeeded = action.exit_code == 0
-    return ToolUse(action.tool_name, action.tool_type, keywords, succeeded, action.created_at)
+def _use(action: NewAction, keywords: Sequence[str], project_id: uuid.UUID | None) -> ToolUse:
+    return ToolUse(
+        tool_name=action.tool_name,
+        tool_type=action.tool_type,
+        keywords=keywords,
+        success=action.exit_code == 0,
+        used_at=action.created_at,
+        project_id=project_id,
+    )
 
 
 def _recorded(

@@ -10,6 +10,7 @@ from projects.signals import project_deleting
 from realtime.channel_names import GLOBAL
 from realtime.events import ProjectDeleted
 from realtime.publish import publish
+from routing.services import forget_project
 
 
 class ProjectNotFound(NotFound):
@@ -57,6 +58,7 @@ def delete_project(project_id: uuid.UUID) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_HOLD_REQUESTS, [project_id])
     Request.objects.filter(project_id=project_id).delete()
+    forget_project(project_id)
     project_deleting.send(Project, project_id=project_id)
     Project.objects.filter(id=project_id).delete()
     publish(ProjectDeleted(id=project_id), to=[GLOBAL])

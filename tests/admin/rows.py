@@ -14,6 +14,7 @@ from dcm.lib.admin import RowAdmin
 from dcm.lib.idempotency.models import StoredReply
 from messaging.models import Block, Subscription
 from realtime.models import Acknowledged, LoggedEvent
+from routing.models import ProjectToolScore
 from sessions_app.models import (
     AgentContext,
     Answer,
@@ -79,6 +80,9 @@ def _make_branch(text: str) -> None:
     )
     make_message(project=project, from_agent=text, to_agent=name, content={"text": text})
     make_score(name, tool_name=name)
+    ProjectToolScore.objects.create(
+        project_id=project.id, keyword=name, tool_name=text, tool_type="mcp"
+    )
     Subscription.objects.create(agent_id=name, topic="task.created", callback_url=text)
     Block.objects.create(blocked_by=name, blocked_agent=f"{name}2", reason=text)
     ToolStart.objects.create(tool_use_id=name, session_id=name, description=text)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.keywords import extract_keywords
+from routing.keywords import extract_keywords, extract_rich_keywords
 
 _LIST = """
   the a an is are was were be been being have has had do does did will would could should may might
@@ -87,3 +87,44 @@ def test_a_megabyte_is_no_trouble() -> None:
     text = "".join(f"w{n} " for n in range(150_000))
 
     assert len(extract_keywords(text)) == 10
+
+
+def test_rich_keywords_add_pairs_and_extensions() -> None:
+    found = extract_rich_keywords("Edit the login form, login form of /srv/a/views.py and b.py")
+
+    assert found == [
+        *extract_keywords("Edit the login form, login form of /srv/a/views.py and b.py"),
+        "login form",
+        ".py",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "extensions"),
+    [
+        ("views.py", [".py"]),
+        ('{"file_path":"/srv/App.TSX"}', [".tsx"]),
+        ("a.tar.gz", [".gz"]),
+        ("v1.2.3 3.14", []),
+        ("see example.", []),
+        (".gitignore", []),
+        ("x.averylongsuffix", []),
+        ("a.py b.js c.ts d.rs a.py", [".py", ".js", ".ts"]),
+    ],
+)
+def test_extensions_are_those_of_file_names(text: str, extensions: list[str]) -> None:
+    assert [word for word in extract_rich_keywords(text) if word.startswith(".")] == extensions
+
+
+def test_neighbours_of_a_pair_have_only_blanks_between_them() -> None:
+    found = extract_rich_keywords("npm test; git push, the cart 12 item")
+
+    assert [word for word in found if " " in word] == ["npm test", "git push"]
+
+
+@given(texts)
+def test_rich_keywords_begin_with_the_plain_ones_and_are_few(text: str) -> None:
+    plain, rich = extract_keywords(text), extract_rich_keywords(text)
+
+    assert rich[: len(plain)] == plain
+    assert len(rich) == len(set(rich)) <= 18

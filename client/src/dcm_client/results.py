@@ -191,13 +191,24 @@ class Found(Result):
     label: str | None = None
 
 
+class KeywordFigures(Result):
+    keyword: str
+    score: float
+    usage_count: int
+    success_rate: int
+    last_used: datetime
+
+
 class Suggestion(Result):
+    """explanation: with `explain`, the figures of each keyword, best first."""
+
     tool_name: str
     tool_type: str
     score: float
     usage_count: int
     success_rate: int
     keyword_matches: list[str]
+    explanation: list[KeywordFigures] = []
 
 
 class Feedback(Result):

@@ -448,17 +448,31 @@ class Routes:
         limit: int | None = None,
         min_score: float | None = None,
         tool_type: str | None = None,
+        project_id: str | None = None,
+        explain: bool = False,
     ) -> Call[list[Suggestion]]:
-        """Best first."""
-        query = given(keywords=list(keywords), limit=limit, min_score=min_score)
-        where = "/api/routing/suggest"
-        return _get(where, list[Suggestion], "suggestions", tool_type=tool_type, **query)
+        """Best first; with a project, those of that project if it has any."""
+        query = given(
+            keywords=list(keywords),
+            limit=limit,
+            min_score=min_score,
+            tool_type=tool_type,
+            project_id=project_id,
+            explain=explain or None,
+        )
+        return _get("/api/routing/suggest", list[Suggestion], "suggestions", **query)
 
     @route
     def routing_feedback(
-        self, tool_name: str, keywords: Sequence[str], chosen: bool
+        self,
+        tool_name: str,
+        keywords: Sequence[str],
+        chosen: bool,
+        project_id: str | None = None,
     ) -> Call[Feedback]:
-        body = given(tool_name=tool_name, keywords=list(keywords), chosen=chosen)
+        body = given(
+            tool_name=tool_name, keywords=list(keywords), chosen=chosen, project_id=project_id
+        )
         return _post("/api/routing/feedback", Feedback, **body)
 
     @route
