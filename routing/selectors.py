@@ -29,46 +29,67 @@ _DECAYED = """
 1.0 + (score - 1.0) * power(0.5, least(1000.0, greatest(0.0,
   extract(epoch FROM now() - last_used)::float8 / 86400 / %(half_life_days)s)))
 """
-_EXPLANATION = """,
-       json_agg(json_build_object(
-         'keyword', keyword, 'score', round(score::numeric, 3)::float8, 'usage_count', usage_count,
-         'success_rate', coalesce(round(100.0 * success_count / nullif(usage_count, 0)), 0)::int,
-         'last_used', to_char(last_used AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-       ) ORDER BY score DESC, keyword) AS explanation
+# A query of its own, so that it is made only for the tools that are left after the limit.
+_EXPLANATION = """, (
+  SELECT json_agg(json_build_object(
+    'keyword', m.keyword, 'score', round(m.score::numeric, 3)::float8,
+    'usage_count', m.usage_count,
+    'success_rate', coalesce(round(100.0 * m.success_count / nullif(m.usage_count, 0)), 0)::int,
+    'last_used', to_char(m.last_used AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+  ) ORDER BY m.score DESC, m.keyword)
+  FROM matching m WHERE (m.tool_name, m.tool_type) = (matching.tool_name, matching.tool_type)
+    AND m.score >= %(min_score)s
+) AS explanation
 """
 
 
 def suggest_tools(
+    *, keywords: Collection[str], project_id: uuid.UUID | None = None, **options: Any
+) -> list[dict[str, Any]]:
+    """Tools that did best for these keywords, best first; with a project, in that one.
+
+    keywords: lower case. options: see suggestion_query(). score: 0.1 to 5.0, three decimals.
+    success_rate: whole percent, 0 when unused. With ROUTING_HALF_LIFE_DAYS scores are as old as
+    their last use. Contract: rest 6.3.
+    """
+    statement, parameters = suggestion_query(
+        keywords=keywords,
+        project_id=project_id,
+        half_life_days=settings.ROUTING_HALF_LIFE_DAYS,
+        **options,
+    )
+    return _rows(statement, parameters)
+
+
+def suggestion_query(
     *,
     keywords: Collection[str],
     limit: int = 10,
     min_score: float = 0.5,
     tool_type: str | None = None,
-    project_id: uuid.UUID | None = None,
+    project_id: uuid.UUID | str | None = None,
     explain: bool = False,
-) -> list[dict[str, Any]]:
-    """Tools that did best for these keywords, best first; with a project, in that one.
+    half_life_days: int = 0,
+) -> tuple[str, dict[str, Any]]:
+    """The statement and its parameters.
 
-    keywords: lower case. score: 0.1 to 5.0, three decimals. success_rate: whole percent, 0 when
-    unused. explain: adds `explanation`, the figures of each keyword, best first. With
-    ROUTING_HALF_LIFE_DAYS scores are as old as their last use. Contract: rest 6.3.
+    explain: adds `explanation`, the figures of each keyword, best first. half_life_days: 0 for
+    scores that do not age.
     """
-    of_project = project_id is not None
     statement = _SUGGEST.format(
-        table="routing_projecttoolscore" if of_project else "routing_keywordtoolscore",
-        whose="AND project_id = %(project_id)s" if of_project else "",
-        score=_DECAYED if settings.ROUTING_HALF_LIFE_DAYS else "score",
+        table="routing_keywordtoolscore" if project_id is None else "routing_projecttoolscore",
+        whose="" if project_id is None else "AND project_id = %(project_id)s",
+        score=_DECAYED if half_life_days else "score",
         explanation=_EXPLANATION if explain else "",
     )
-    parameters = {
-        "project_id": project_id,
-        "half_life_days": settings.ROUTING_HALF_LIFE_DAYS,
+    return statement, {
         "keywords": list(keywords),
         "limit": limit,
         "min_score": min_score,
         "tool_type": tool_type,
+        "project_id": project_id,
+        "half_life_days": half_life_days,
     }
-    return _rows(statement, parameters)
 
 
 _TOTALS = """

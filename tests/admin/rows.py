@@ -81,7 +81,7 @@ def _make_branch(text: str) -> None:
     make_message(project=project, from_agent=text, to_agent=name, content={"text": text})
     make_score(name, tool_name=name)
     ProjectToolScore.objects.create(
-        project_id=project.id, keyword=name, tool_name=text, tool_type="mcp"
+        project_id=project.id, keyword=name, tool_name=name, tool_type="mcp"
     )
     Subscription.objects.create(agent_id=name, topic="task.created", callback_url=text)
     Block.objects.create(blocked_by=name, blocked_agent=f"{name}2", reason=text)

@@ -5,18 +5,16 @@ take turns, so that both see the same noise; medians are shown.
 """
 
 import argparse
-import os
-import platform
 import statistics
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
-from tests.benchmarks import load
+from tests.benchmarks import load, routing
 from tests.benchmarks.floor import Floor
 from tests.benchmarks.load import Load
+from tests.benchmarks.machine import machine
 from tests.serve.serving import Serving, temporary_home
 
 REPORT = Path(__file__).parents[2] / "docs" / "benchmarks" / "actions.md"
@@ -34,13 +32,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, prog="make bench ARGS=")
     parser.add_argument("--seconds", type=float, default=5, help="of each run (default: 5)")
     parser.add_argument("--rounds", type=int, default=3, help="of each pair (default: 3)")
-    parser.add_argument("--write", action="store_true", help=f"keep the report as {REPORT.name}")
+    parser.add_argument("--write", action="store_true", help="keep the reports in docs/benchmarks")
     asked = parser.parse_args()
     with temporary_home() as home, Serving(home) as serving:
-        report = actions_report(serving, Floor(home), asked.rounds, asked.seconds)
-    sys.stdout.write(report)
-    if asked.write:
-        REPORT.write_text(report)
+        floor = Floor(home)
+        reports = {REPORT: actions_report(serving, floor, asked.rounds, asked.seconds)}
+        tell("GET /api/routing/suggest")
+        reports[routing.REPORT] = routing.routing_report(serving, floor)
+    for path, report in reports.items():
+        sys.stdout.write(report)
+        if asked.write:
+            path.write_text(report)
     return 0
 
 
@@ -117,11 +119,6 @@ def server_processes(serving: Serving) -> list[psutil.Process]:
 def peak_megabytes(process: psutil.Process) -> float:
     status = Path(f"/proc/{process.pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
-def machine() -> str:
-    day = datetime.now(UTC).date()
-    return f"{day}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 def tell(step: str) -> None:

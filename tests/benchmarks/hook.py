@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 
-from tests.benchmarks.__main__ import machine
+from tests.benchmarks.machine import machine
 from tests.client.hooks import PROGRAM, hang, nowhere, strange_server, tool_call
 from tests.serve.serving import Serving, temporary_home
 

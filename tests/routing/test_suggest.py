@@ -1,5 +1,6 @@
 """Suggestions beyond the contract: by project, by age, explained."""
 
+import asyncio
 import uuid
 from datetime import datetime, timedelta
 from typing import Any
@@ -153,3 +154,23 @@ async def test_a_project_of_feedback_that_is_none_is_refused(api: Api) -> None:
     assert (await api.post("/api/routing/feedback", json=body)).status_code == 400
     body["project_id"] = str(uuid.uuid4())
     assert (await api.post("/api/routing/feedback", json=body)).status_code == 200
+
+
+async def test_projects_may_go_while_actions_teach_them(api: Api, per_project: None) -> None:
+    paths = [f"/srv/p{n}" for n in range(3)]
+
+    async def act(n: int) -> int:
+        body = {"tool_name": f"T{n % 4}", "tool_type": "mcp", "input": f"login form word{n % 7}"}
+        reply = await api.post("/api/actions", json={**body, "project_path": paths[n % 3]})
+        return reply.status_code
+
+    async def come_and_go(path: str) -> int:
+        for _ in range(5):
+            project = await post_project(api, path=path)
+            gone = await api.delete(f"/api/projects/{project['id']}")
+        return gone.status_code
+
+    statuses = await asyncio.gather(*map(act, range(150)), *map(come_and_go, paths))
+
+    assert set(statuses) <= {200, 201, 204}
+    assert not await in_thread(ProjectToolScore.objects.exists)

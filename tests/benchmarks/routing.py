@@ -1,0 +1,123 @@
+"""How long a suggestion takes with a million keyword scores, and how PostgreSQL finds it.
+
+`python -m tests.benchmarks.routing` prints the report; `make bench` has it, too.
+"""
+
+import random
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+
+from routing.selectors import suggestion_query
+from tests.benchmarks.floor import Floor
+from tests.benchmarks.machine import machine
+from tests.serve.serving import Serving, temporary_home
+
+REPORT = Path(__file__).parents[2] / "docs" / "benchmarks" / "routing.md"
+KEYWORDS, TOOLS = 20_000, 50
+ROUNDS = 200
+TARGET_MS = 5
+FILL = f"""
+INSERT INTO routing_{{table}} ({{column}}keyword, tool_name, tool_type, score, usage_count,
+                               success_count, last_used)
+SELECT {{value}}'word' || k, 'Tool' || t, 'builtin', 0.1 + 4.9 * random(), 10, 7,
+       now() - random() * interval '90 days'
+FROM generate_series(1, {KEYWORDS}) k, generate_series(1, {TOOLS}) t
+ORDER BY random()
+"""
+PROJECT = "0b7c9f7e-5a54-4a53-9a0e-0c6f5f9d1b11"
+CASES: dict[str, tuple[int, dict[str, Any]]] = {
+    "one keyword": (1, {}),
+    "ten keywords": (10, {}),
+    "ten keywords, explained": (10, {"explain": True}),
+    "ten keywords, of a project": (10, {"project_id": PROJECT}),
+    "ten keywords, aged": (10, {"half_life_days": 30}),
+}
+
+
+def routing_report(serving: Serving, floor: Floor) -> str:
+    with floor.connect() as link:
+        fill(link)
+        for _ in range(ROUNDS):
+            timed_query(link, 10)  # what is read often is in memory
+        timed = {
+            name: [timed_query(link, count, **more) for _ in range(ROUNDS)]
+            for name, (count, more) in CASES.items()
+        }
+        statement, parameters = suggestion_query(keywords=words(10))
+        plan = link.execute(f"EXPLAIN (ANALYZE, COSTS OFF) {statement}", parameters).fetchall()
+    over_http = timed_requests(serving.port("PORT"))
+    rows = [row(name, times) for name, times in timed.items()]
+    return "\n".join(
+        [
+            "# GET /api/routing/suggest",
+            "",
+            f"{machine()}.",
+            f"{KEYWORDS * TOOLS:,} scores of all projects and as many of one, {TOOLS} tools for",
+            f"each keyword, so that ten keywords have {10 * TOOLS} rows. Embedded PostgreSQL,",
+            f"{ROUNDS} rounds with other keywords each. Target: a median under {TARGET_MS} ms.",
+            "",
+            "| Query | Median ms | p99 ms | Target |",
+            "|---|---|---|---|",
+            *rows,
+            row("ten keywords, over HTTP", over_http),
+            "",
+            "```",
+            *(line for (line,) in plan),
+            "```",
+            "",
+        ]
+    )
+
+
+def fill(link: "psycopg.Connection[Any]") -> None:
+    link.execute(FILL.format(table="keywordtoolscore", column="", value=""))
+    project = {"column": "project_id, ", "value": f"'{PROJECT}'::uuid, "}
+    link.execute(FILL.format(table="projecttoolscore", **project))
+    link.execute("VACUUM ANALYZE routing_keywordtoolscore, routing_projecttoolscore")
+
+
+def words(count: int) -> list[str]:
+    return [f"word{random.randint(1, KEYWORDS)}" for _ in range(count)]
+
+
+def timed_query(link: "psycopg.Connection[Any]", count: int, **more: Any) -> float:
+    """Milliseconds until the rows are here."""
+    statement, parameters = suggestion_query(keywords=words(count), **more)
+    began_at = time.perf_counter()
+    found = link.execute(statement, parameters).fetchall()
+    took = 1000 * (time.perf_counter() - began_at)
+    assert len(found) == 10
+    return took
+
+
+def timed_requests(port: int) -> list[float]:
+    times = []
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        for _ in range(ROUNDS):
+            query = {"keywords": ",".join(words(10))}
+            began_at = time.perf_counter()
+            client.get("/api/routing/suggest", params=query).raise_for_status()
+            times.append(1000 * (time.perf_counter() - began_at))
+    return times
+
+
+def row(name: str, times: list[float]) -> str:
+    median = statistics.median(times)
+    p99 = statistics.quantiles(times, n=100)[98]
+    met = "met" if median < TARGET_MS else "missed"
+    return f"| {name} | {median:.2f} | {p99:.2f} | {met} |"
+
+
+def main() -> None:
+    with temporary_home() as home, Serving(home) as serving:
+        sys.stdout.write(routing_report(serving, Floor(home)))
+
+
+if __name__ == "__main__":
+    main()
