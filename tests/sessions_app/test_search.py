@@ -1,13 +1,17 @@
 """Full-text search: what is found, in which order, by whom, and how it is shown."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import httpx
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dcm.lib.text_search import words_of
 from dcm.lib.threads import in_thread
@@ -375,3 +379,26 @@ def test_a_page_of_the_past_has_the_time_of_the_first(database: None) -> None:
     make_action(input="login", created_at=datetime(2100, 1, 1, tzinfo=UTC))
 
     assert find(Wanted(text="login"))[0] == []
+
+
+hostile = st.lists(
+    st.sampled_from(['"', "-", "or", "OR ", " ", "login", "'", "\\", "(", ":*", "&", "|", "!", "é"])
+    | st.text(max_size=8),
+    max_size=12,
+).map("".join)
+
+
+@given(hostile)
+def test_any_text_can_be_looked_for(api_client: httpx.Client, text: str) -> None:
+    response = api_client.get("/api/search", params={"q": text})
+
+    assert response.status_code in (200, 400), response.text
+
+
+@pytest.fixture(scope="module")
+def api_client(server: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=10) as client:
+        client.post(
+            "/api/actions", json={"tool_name": "T", "tool_type": "mcp", "input": "login é or"}
+        )
+        yield client
