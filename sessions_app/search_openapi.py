@@ -29,6 +29,8 @@ _FOUND = shape(
     excerpt=_PART(many=True),
 )
 
+_ANY = "|".join(KINDS)
+
 extend_schema_view(
     get=operation(
         "search",
@@ -37,15 +39,16 @@ extend_schema_view(
         parameters=[
             in_query(
                 "q",
-                {**STRING, "pattern": r"\S"},
+                STRING,
                 'Words that must all be there; "a phrase"; `or` between words; `-word` excludes.',
                 required=True,
+                minLength=1,
                 maxLength=LONGEST_QUERY,
                 examples=["src/api/users.py -test"],
             ),
             in_query(
                 "kinds",
-                STRING,
+                {"type": "string", "pattern": f"^({_ANY})(,({_ANY}))*$"},
                 f"Separated by commas: {', '.join(KINDS)}; all of them by default.",
                 examples=["action,decision"],
             ),

@@ -40,7 +40,7 @@ class Search(APIView):
 
 def _text(query: Query) -> str:
     text = query.text("q")
-    if text is None or not text.strip():
+    if text is None:
         raise NothingToFind
     if len(text) > LONGEST_QUERY:
         raise InvalidQuery({"q": [f"Must have at most {LONGEST_QUERY} characters"]})
