@@ -66,6 +66,9 @@ class Env:
         "signs socket tokens; several, newest first, separated by commas; yours in production",
     )
     secret_key: str = var("", "Django's secret; default: kept in a 0600 file under DCM_HOME")
+    dcm_redact: Literal["on", "off"] = var(
+        "on", "off: secrets in actions, prompts and hook events are stored as they come"
+    )
     message_ttl_ms: int = var(
         3_600_000, "life of messages that name none, and how long events wait, in milliseconds"
     )

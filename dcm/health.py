@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from dcm import __version__, tools_summary
 from dcm.lib.api import hot_view, json_response
 from dcm.lib.database_check import database
+from dcm.lib.redaction.selectors import total_redactions
 from messaging.models import Message
 from projects.models import Action, Project, Request
 
@@ -72,7 +73,8 @@ class Stats(APIView):
     failure = "Failed to get stats"
 
     def get(self, request: HttpCall) -> Response:
-        return Response({**totals(), "timestamp": datetime.now(UTC)})
+        redacted = {"redactedCount": total_redactions()}
+        return Response({**totals(), **redacted, "timestamp": datetime.now(UTC)})
 
 
 class ToolsSummary(APIView):

@@ -67,6 +67,9 @@ extend_schema_view(
                 requestCount=serializers.IntegerField(),
                 actionCount=serializers.IntegerField(),
                 messageCount=serializers.IntegerField(),
+                redactedCount=serializers.IntegerField(
+                    help_text="Secrets taken out of what came in."
+                ),
                 timestamp=Moment(),
             )
         },

@@ -12,7 +12,9 @@ from django.db import router
 OPERATOR = "operator"
 MAINTAINER = "maintainer"
 _MAY = {OPERATOR: ("view",), MAINTAINER: ("view", "change")}
-_OURS = frozenset({"projects", "routing", "messaging", "sessions_app", "realtime", "idempotency"})
+_OURS = frozenset(
+    {"projects", "routing", "messaging", "sessions_app", "realtime", "idempotency", "redaction"}
+)
 
 
 def give_permissions(app_config: AppConfig, using: str, **_: Any) -> None:

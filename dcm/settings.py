@@ -21,6 +21,7 @@ except OSError as error:
 
 DEBUG = False
 PRODUCTION = ENV.production
+REDACT = ENV.dcm_redact == "on"
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", ENV.host]
 ALLOWED_HOSTS += [name.strip() for name in ENV.allowed_hosts.split(",") if name.strip()]
 
@@ -37,6 +38,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "channels",
     "dcm.lib.idempotency",
+    "dcm.lib.redaction",
     "realtime",
     "routing",
     "projects",

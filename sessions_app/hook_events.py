@@ -19,6 +19,7 @@ LONGEST_LABEL = 512
 LONGEST_PATH = 2_000  # bytes; project paths are indexed, and an index entry has 2,700
 LARGEST_TEXT = 10_240  # bytes
 CUT = " … [cut]"
+DEEPEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,22 @@ def cut(text: str, largest: int = LARGEST_TEXT) -> str:
     if len(text) * 4 <= largest or len(encoded := text.encode()) <= largest:
         return text
     return encoded[: largest - len(CUT.encode())].decode(errors="ignore") + CUT
+
+
+def shorten(value: Any, depth: int = 0) -> Any:
+    """The JSON value with its long texts cut, at twice what is kept: so none ends in half a secret.
+
+    What is nested too deeply to be looked through is told so.
+    """
+    if isinstance(value, str):
+        return cut(value, 2 * LARGEST_TEXT)
+    if not isinstance(value, list | dict):
+        return value
+    if depth == DEEPEST:
+        return "[nested too deeply]"
+    if isinstance(value, list):
+        return [shorten(each, depth + 1) for each in value]
+    return {name: shorten(each, depth + 1) for name, each in value.items()}
 
 
 def read_hook_event(body: bytes) -> HookEvent:

@@ -107,6 +107,7 @@ TABLES = [
     "sessions_app_agentcontext",
     "sessions_app_coordination",
     "idempotency_storedreply",
+    "redaction_count",
     "realtime_rememberedchannel",
     "realtime_acknowledged",
 ]

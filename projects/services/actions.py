@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -11,6 +11,7 @@ from django.db import transaction
 from dcm.lib import wire
 from dcm.lib.batcher import Batcher
 from dcm.lib.errors import NotFound
+from dcm.lib.redaction.services import clean_text, without_marks
 from dcm.lib.statements import array, execute, query
 from projects.models import Action
 from projects.services.action_projects import projects_of
@@ -86,13 +87,14 @@ RETURNING id
 
 
 def record_actions(actions: list[NewAction]) -> list[RecordedAction]:
-    """Store these tool calls, learn from their inputs, and say so on the sockets.
+    """Store these tool calls without their secrets, learn from their inputs, tell the sockets.
 
     Publishes action.created for each new one. Raises SubtaskNotFound.
     """
-    ids = [action.id or uuid.uuid4() for action in actions]
-    firsts = dict(reversed([*zip(ids, actions, strict=True)]))
     with transaction.atomic():
+        actions = [_without_secrets(action) for action in actions]
+        ids = [action.id or uuid.uuid4() for action in actions]
+        firsts = dict(reversed([*zip(ids, actions, strict=True)]))
         _check_subtasks(actions)
         new = _insert(firsts)
         # One that was there may be deleted by now; it is then reported as it was sent.
@@ -100,8 +102,7 @@ def record_actions(actions: list[NewAction]) -> list[RecordedAction]:
             **firsts,
             **_stored(firsts.keys() - new.keys()),
         }
-        extract = extract_rich_keywords if settings.ROUTING_RICH_KEYWORDS else extract_keywords
-        keywords = {id_: extract(action.input or "") for id_, action in stored.items()}
+        keywords = {id_: _keywords(action) for id_, action in stored.items()}
         places = projects_of(new) if settings.ROUTING_PROJECT_SCORES else {}
         uses = [_use(each, keywords[id_], places.get(id_)) for id_, each in new.items()]
         learn(uses)
@@ -151,6 +152,13 @@ def delete_actions_of_session(session_id: str) -> int:
     return deleted
 
 
+def _without_secrets(action: NewAction) -> NewAction:
+    input_, output = clean_text(action.input), clean_text(action.output)
+    if input_ is action.input and output is action.output:
+        return action
+    return replace(action, input=input_, output=output)
+
+
 _HOLD = "SELECT id FROM projects_subtask WHERE id = ANY($1) FOR KEY SHARE"
 
 
@@ -196,6 +204,11 @@ def _columns(id_: uuid.UUID, action: NewAction) -> dict[str, object]:
 
 def _stored(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Action]:
     return Action.objects.defer("output").in_bulk(ids) if ids else {}
+
+
+def _keywords(action: NewAction | Action) -> list[str]:
+    extract = extract_rich_keywords if settings.ROUTING_RICH_KEYWORDS else extract_keywords
+    return extract(without_marks(action.input or ""))
 
 
 def _use(action: NewAction, keywords: Sequence[str], project_id: uuid.UUID | None) -> ToolUse:

@@ -4,6 +4,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from dcm.lib.errors import NotFound
+from dcm.lib.redaction.services import clean_text
 from projects.models import Request
 from projects.services.projects import ProjectNotFound
 from projects.services.status import set_status
@@ -26,7 +27,8 @@ def create_request(
     metadata: dict[str, Any] | None = None,
     id: uuid.UUID | None = None,  # noqa: A002
 ) -> Request:
-    """What the user asked. id: one that was not there before. Raises ProjectNotFound."""
+    """What the user asked, without secrets. id: one that is new. Raises ProjectNotFound."""
+    prompt = clean_text(prompt)
     request = Request(
         id=id or uuid.uuid4(),
         project_id=project_id,

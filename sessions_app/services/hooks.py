@@ -8,6 +8,7 @@ nothing the second time.
 import logging
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -16,6 +17,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from dcm.lib.deadlocks import again_after_deadlock
+from dcm.lib.redaction.services import clean_event
 from projects.models import Request, Subtask, Task
 from projects.services.actions import NewAction
 from projects.services.projects import upsert_project
@@ -24,7 +26,7 @@ from projects.services.subtasks import create_subtask, update_subtask
 from projects.services.tasks import create_task, update_task
 from projects.tool_types import AGENT_TOOLS, classify, guess_prompt_type
 from sessions_app.briefs import generate_brief
-from sessions_app.hook_events import HookEvent, as_label, as_text, cut
+from sessions_app.hook_events import HookEvent, as_label, as_text, cut, shorten
 from sessions_app.models import Session, ToolStart
 from sessions_app.services.compact import mark_compacted
 from sessions_app.services.sessions import (
@@ -46,10 +48,11 @@ Reply = dict[str, Any]
 @again_after_deadlock
 @transaction.atomic
 def take_event(event: HookEvent) -> Reply:
-    """Record the event; what the host reads in answer, {} for no opinion.
+    """Record the event without its secrets; what the host reads in answer, {} for no opinion.
 
     Tool calls that ended go by finished_call(). Publishes what the rows it changes publish.
     """
+    event = _without_secrets(event)
     if event.name == "SessionStart":
         return _start_session(event)
     take = _HANDLERS.get(event.name)
@@ -67,6 +70,7 @@ def finished_call(event: HookEvent) -> NewAction | None:
     tool_name = event.label("tool_name")
     if tool_name is None:
         return None
+    event = _without_secrets(event)
     session = _session(event)
     tool_use_id = event.label("tool_use_id")
     tool_input = event.object("tool_input")
@@ -85,6 +89,11 @@ def finished_call(event: HookEvent) -> NewAction | None:
         session_id=event.session_id,
         project_path=event.cwd,
     )
+
+
+def _without_secrets(event: HookEvent) -> HookEvent:
+    fields = {name: shorten(value) for name, value in event.fields.items()}
+    return replace(event, fields=clean_event(fields))
 
 
 # --- sessions and requests --------------------------------------------------------------------

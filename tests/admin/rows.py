@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from dcm.lib.admin import RowAdmin
 from dcm.lib.idempotency.models import StoredReply
+from dcm.lib.redaction.models import RedactionCount
 from messaging.models import Block, Subscription
 from realtime.models import Acknowledged, LoggedEvent
 from routing.models import ProjectToolScore
@@ -110,6 +111,7 @@ def _make_branch(text: str) -> None:
     Decision.objects.create(decision=text, rationale=text, decided_by=text, **common)
     Acknowledged.objects.create(agent_id=name, epoch=one, beyond=[1, 2])
     StoredReply.objects.create(key=name, fingerprint=b"\0" * 32, body=text.encode())
+    RedactionCount.objects.create(kind=name, count=1)
 
 
 def make_old_events(number: int, text: str = HOSTILE) -> None:

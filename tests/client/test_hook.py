@@ -143,7 +143,7 @@ async def test_of_a_hundred_megabytes_the_call_itself_is_recorded(api: Api, hook
 async def test_secrets_do_not_leave_the_machine(hook: Hook) -> None:
     _, sent = received(hook, tool_call(tool_input={"command": "PGPASSWORD=hunter2 psql"}))
 
-    assert sent["tool_input"]["command"] == "PGPASSWORD=[redacted] psql"
+    assert sent["tool_input"]["command"] == "PGPASSWORD=[redacted:password] psql"
 
 
 async def test_redaction_can_be_turned_off(hook: Hook) -> None:

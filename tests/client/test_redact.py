@@ -1,11 +1,12 @@
 """What counts as a secret, and what does not."""
 
+import json
 import time
 from typing import Any
 
 import pytest
 
-from dcm_client.redact import MARK, redact, redact_event, redact_text
+from dcm_client.redact import redact, redact_event, redact_text
 
 HIDDEN = "hunter2hunter2hunter2hunter2"
 
@@ -45,12 +46,52 @@ HIDDEN = "hunter2hunter2hunter2hunter2"
     ],
 )
 def test_secrets_are_taken_out(text: str) -> None:
-    assert "hunter2" not in redact_text(text)
-    assert MARK in redact_text(text)
+    clean = redact_text(text)
+
+    assert "hunter2" not in clean
+    assert "[redacted:" in clean
+    assert redact_text(clean) == clean
+
+
+@pytest.mark.parametrize(
+    ("value", "clean"),
+    [
+        (
+            {"command": 'export TOKEN="a b c" && make', "n": 1},
+            {"command": 'export TOKEN="[redacted:token]" && make', "n": 1},
+        ),
+        (
+            {"command": "docker login --password hunter2", "cwd": "/srv"},
+            {"command": "docker login --password [redacted:password]", "cwd": "/srv"},
+        ),
+        (
+            {"content": "db:\n  password: hunter2\n  port: 5\n"},
+            {"content": "db:\n  password: [redacted:password]\n  port: 5\n"},
+        ),
+        ({"client_secret": 'a"b', "id": "é"}, {"client_secret": "[redacted:secret]", "id": "é"}),
+        ([{"url": "https://a:hunter2@b.org/"}], [{"url": "https://a:[redacted:password]@b.org/"}]),
+    ],
+)
+def test_json_stays_json(value: Any, clean: Any) -> None:
+    text = json.dumps(value, ensure_ascii=False, indent=1)
+
+    assert redact_text(text) == json.dumps(clean, ensure_ascii=False, indent=1)
+
+
+def test_json_that_was_cut_loses_its_secrets_too() -> None:
+    text = json.dumps({"command": "PGPASSWORD=hunter2 psql", "more": "x" * 99})[:60]
+
+    assert redact_text(text) == text.replace("hunter2", "[redacted:password]")
+
+
+def test_a_text_without_secrets_is_the_same_object() -> None:
+    text = "the token of appreciation"
+
+    assert redact_text(text) is text
 
 
 def test_keys_of_amazon_are_taken_out() -> None:
-    assert redact_text("id AKIAIOSFODNN7EXAMPLE.") == f"id {MARK}."
+    assert redact_text("id AKIAIOSFODNN7EXAMPLE.") == "id [redacted:key]."
 
 
 @pytest.mark.parametrize(
@@ -76,8 +117,8 @@ def test_members_with_the_name_of_a_secret_are_taken_out() -> None:
     value = {"api_key": "a", "nested": [{"Password": "b"}], "max_tokens": 5, "key": "c", "n": None}
 
     assert redact(value) == {
-        "api_key": MARK,
-        "nested": [{"Password": MARK}],
+        "api_key": "[redacted:key]",
+        "nested": [{"Password": "[redacted:password]"}],
         "max_tokens": 5,
         "key": "c",
         "n": None,
@@ -101,7 +142,9 @@ def test_of_an_env_file_only_the_names_stay(tool_input: dict[str, Any]) -> None:
 
     clean = redact_event(event)
 
-    assert clean["tool_response"]["stdout"] == f"# shop\nHOST={MARK}\n  2→DEBUG={MARK}\n"
+    assert clean["tool_response"]["stdout"] == (
+        "# shop\nHOST=[redacted:env]\n  2→DEBUG=[redacted:env]\n"
+    )
     assert clean["tool_input"] == tool_input
 
 
@@ -114,11 +157,20 @@ def test_other_files_keep_their_values(path: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a" * 16_384, "token" * 3_277, "eyJ-" * 4_096, " " * 16_384, "-_" * 8_192, "key\n" * 4_096],
+    [
+        "a" * 16_384,
+        "token" * 3_277,
+        "eyJ-" * 4_096,
+        " " * 16_384,
+        "-_" * 8_192,
+        "key\n" * 4_096,
+        '\\"' * 8_192,
+    ],
 )
 def test_no_text_takes_long(text: str) -> None:
     began = time.process_time()
 
     redact_text(f"password token key curl mysql eyj bearer :// {text}")
+    redact_text(f'{{"password token key curl mysql eyj bearer :// {text}')
 
     assert time.process_time() - began < 0.5

@@ -126,7 +126,7 @@ async def test_no_secret_waits_in_the_spool(lonely_hook: Hook) -> None:
     lonely_hook(tool_call(tool_input={"command": "export API_KEY=abcdef"}))
 
     (event,) = lonely_hook.waiting()
-    assert event["tool_input"] == {"command": "export API_KEY=[redacted]"}
+    assert event["tool_input"] == {"command": "export API_KEY=[redacted:key]"}
 
 
 async def test_what_waited_is_sent_in_order_before_the_next_event(
