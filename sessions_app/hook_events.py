@@ -8,9 +8,11 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
+from django.utils import timezone
 
 from dcm.lib import wire
 from dcm.lib.errors import InvalidJson, ValidationFailed
@@ -48,6 +50,12 @@ class HookEvent:
         return value if value and len(value.encode()) <= LONGEST_PATH else None
 
     @property
+    def at(self) -> datetime:
+        """When it happened: what is told of earlier keeps its time, the rest goes by our clock."""
+        now, told = timezone.now(), wire.parse_time(self.text("timestamp"))
+        return told if told is not None and now - _OLDEST < told < now - _LATELY else now
+
+    @property
     def duration_ms(self) -> int | None:
         value = self.fields.get("duration_ms")
         if (
@@ -81,6 +89,8 @@ class HookEvent:
 _EXIT_CODE = re.compile(
     r"\bexit(?:ed)?(?:\s+with)?(?:\s+(?:code|status))?[:\s]\s*(-?[0-9]{1,9})\b", re.IGNORECASE
 )
+_LATELY = timedelta(minutes=1)
+_OLDEST = timedelta(days=3650)
 _PATH_FIELDS = ("file_path", "notebook_path", "path")
 
 
@@ -135,9 +145,26 @@ def read_hook_event(body: bytes) -> HookEvent:
         raise ValidationFailed(
             {name: [f"Expected a text of 1 to {LONGEST_LABEL} characters"] for name in missing}
         )
-    name: str = fields["hook_event_name"]
-    # Some hosts write sessionStart.
-    return HookEvent(name[0].upper() + name[1:], fields["session_id"], fields)
+    return HookEvent(_name(fields), fields["session_id"], fields)
+
+
+def _name(fields: Mapping[str, Any]) -> str:
+    """The event by the name that Claude Code has for it."""
+    told: str = fields["hook_event_name"]
+    name = told[0].upper() + told[1:]  # some hosts write sessionStart
+    response = fields.get("tool_response")
+    if name == "AfterTool" and isinstance(response, dict) and response.get("error"):
+        return "PostToolUseFailure"
+    return _OTHER_NAMES.get(name, name)
+
+
+_OTHER_NAMES = {  # Gemini CLI's
+    "BeforeAgent": "UserPromptSubmit",
+    "AfterAgent": "Stop",
+    "BeforeTool": "PreToolUse",
+    "AfterTool": "PostToolUse",
+    "PreCompress": "PreCompact",
+}
 
 
 def _load(body: bytes) -> Any:

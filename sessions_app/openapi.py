@@ -413,7 +413,8 @@ operation(
     "takeHookEvent",
     "An event of the agent host's hooks, as the host sends it",
     tag="Hooks",
-    description="Unknown events and fields are taken and ignored. The reply is a hook output.",
+    description="Unknown events and fields are taken and ignored. The reply is a hook output. "
+    "A `timestamp` of more than a minute ago is when the event happened.",
     body={
         "type": "object",
         "properties": {"hook_event_name": LABEL, "session_id": LABEL},

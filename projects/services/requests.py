@@ -1,7 +1,9 @@
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from dcm.lib.errors import NotFound
 from dcm.lib.redaction.services import clean_text
@@ -26,6 +28,7 @@ def create_request(
     status: str = Request.Status.ACTIVE,
     metadata: dict[str, Any] | None = None,
     id: uuid.UUID | None = None,  # noqa: A002
+    created_at: datetime | None = None,
 ) -> Request:
     """What the user asked, without secrets. id: one that is new. Raises ProjectNotFound."""
     prompt = clean_text(prompt)
@@ -36,6 +39,7 @@ def create_request(
         prompt=prompt,
         prompt_type=prompt_type,
         metadata=metadata or {},
+        created_at=created_at or timezone.now(),
     )
     set_status(request, status)
     try:
@@ -48,14 +52,21 @@ def create_request(
 
 @transaction.atomic
 def update_request(
-    request_id: uuid.UUID, *, status: str | None = None, metadata: dict[str, Any] | None = None
+    request_id: uuid.UUID,
+    *,
+    status: str | None = None,
+    metadata: dict[str, Any] | None = None,
+    at: datetime | None = None,
 ) -> Request:
-    """Change the status, and merge metadata: new keys win. Raises RequestNotFound."""
+    """Change the status, and merge metadata: new keys win. Raises RequestNotFound.
+
+    at: when the status changed, by default now.
+    """
     request = Request.objects.select_for_update(no_key=True).filter(id=request_id).first()
     if request is None:
         raise RequestNotFound
     if status is not None:
-        set_status(request, status)
+        set_status(request, status, at=at)
     if metadata is not None:
         request.metadata = {**request.metadata, **metadata}
     request.save(update_fields=["status", "completed_at", "metadata"])

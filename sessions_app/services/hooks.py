@@ -88,6 +88,7 @@ def finished_call(event: HookEvent) -> NewAction | None:
         subtask_id=subtask.id if subtask else None,
         session_id=event.session_id,
         project_path=event.cwd,
+        created_at=event.at,
     )
 
 
@@ -128,6 +129,7 @@ def _begin_request(event: HookEvent) -> None:
         session_id=session.id,
         prompt=cut(prompt),
         prompt_type=guess_prompt_type(prompt),
+        created_at=event.at,
     )
 
 
@@ -141,7 +143,7 @@ def _end_session(event: HookEvent) -> None:
     session = _session(event, locked=True)
     _end_requests(event, Request.Status.COMPLETED)
     if session.ended_at is None:
-        update_session(event.session_id, ended_at=timezone.now())
+        update_session(event.session_id, ended_at=event.at)
 
 
 def _note_compaction(event: HookEvent) -> None:
@@ -150,7 +152,7 @@ def _note_compaction(event: HookEvent) -> None:
         session_id=event.session_id,
         agent_id=_agent_id(event),
         summary=as_text(event.fields.get("compact_summary")),
-        at=timezone.now(),
+        at=event.at,
     )
 
 
@@ -303,7 +305,7 @@ def _complete(subtask: Subtask, result: dict[str, Any] | None) -> None:
 def _end_requests(event: HookEvent, status: str) -> None:
     requests = Request.objects.filter(session_id=event.session_id, status=Request.Status.ACTIVE)
     for request_id in requests.order_by("id").values_list("id", flat=True):
-        update_request(request_id, status=status)
+        update_request(request_id, status=status, at=event.at)
 
 
 # --- sessions ---------------------------------------------------------------------------------
@@ -317,7 +319,9 @@ def _session(event: HookEvent, *, locked: bool = False) -> Session:
     session = _held(event.session_id) if locked else _found(event.session_id)
     if session is None or (session.project_id is None and event.cwd):
         project_id = _project_id(event.cwd) if event.cwd else None
-        session = find_or_create_session(session_id=event.session_id, project_id=project_id)
+        session = find_or_create_session(
+            session_id=event.session_id, project_id=project_id, started_at=event.at
+        )
         if locked:
             session = _held(session.id) or session
     if session.ended_at is not None and event.name in _BEGINNINGS:

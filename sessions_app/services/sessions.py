@@ -63,13 +63,15 @@ def create_session(
 
 
 @transaction.atomic
-def find_or_create_session(*, session_id: str, project_id: uuid.UUID | None) -> Session:
-    """The session of this id, begun now when it is new; one without a project gets this one.
+def find_or_create_session(
+    *, session_id: str, project_id: uuid.UUID | None, started_at: datetime
+) -> Session:
+    """The session of this id, begun then when it is new; one without a project gets this one.
 
     Publishes session.created for a new one.
     """
     session, is_new = Session.objects.get_or_create(
-        id=session_id, defaults={"project_id": project_id}
+        id=session_id, defaults={"project_id": project_id, "started_at": started_at}
     )
     if is_new:
         _announce(session, SessionCreated)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -222,3 +223,49 @@ async def test_hooks_and_requests_for_the_same_waves_do_not_stop_each_other(api:
 
     assert set(statuses) == {200, 201, None}
     assert (await api.get(f"/api/tasks/{wave['id']}")).json()["task"]["status"] == "completed"
+
+
+async def test_what_is_told_from_a_record_keeps_its_time(api: Api) -> None:
+    then = "2026-01-02T03:04:05.000Z"
+    await take(
+        api,
+        event("UserPromptSubmit", prompt="Add a login form", timestamp=then),
+        call(timestamp="2026-01-02T03:05:00Z"),
+        event("SessionEnd", timestamp="2026-01-02T03:06:00Z"),
+    )
+
+    (action,) = await actions(api)
+    session = (await api.get("/api/sessions/run-1")).json()
+    (request,) = (await api.get("/api/requests?session_id=run-1")).json()["requests"]
+    assert (session["started_at"], session["ended_at"]) == (then, "2026-01-02T03:06:00.000Z")
+    assert (request["created_at"], request["completed_at"]) == (then, session["ended_at"])
+    assert action["created_at"] == "2026-01-02T03:05:00.000Z"
+
+
+@pytest.mark.parametrize(
+    "told", ["now", "2999-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "soon", "", 5, None, "2026-13"]
+)
+async def test_a_time_that_cannot_be_is_no_matter(api: Api, told: Any) -> None:
+    before = datetime.now(UTC)
+    value = before.isoformat() if told == "now" else told
+
+    await take(api, call(timestamp=value))
+
+    (action,) = await actions(api)
+    recorded = datetime.fromisoformat(action["created_at"])
+    assert before - timedelta(seconds=1) <= recorded <= datetime.now(UTC)
+
+
+async def test_events_of_gemini_are_understood(api: Api) -> None:
+    tool = {"tool_name": "run_shell_command", "tool_input": {"command": "ls"}}
+    await take(
+        api,
+        event("BeforeAgent", prompt="Add a login form"),
+        event("AfterTool", **tool, tool_response={"llmContent": "a.py"}),
+        event("AfterTool", **tool, tool_response={"error": "no such file"}),
+        event("AfterAgent", prompt_response="Done"),
+    )
+
+    (request,) = (await api.get("/api/requests?session_id=run-1")).json()["requests"]
+    assert (request["prompt"], request["status"]) == ("Add a login form", "completed")
+    assert sorted(action["exit_code"] for action in await actions(api)) == [0, 1]

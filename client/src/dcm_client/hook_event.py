@@ -52,6 +52,8 @@ _ID_FIELDS = {
     "PostToolUse": "tool_use_id",
     "PostToolUseFailure": "tool_use_id",
     "UserPromptSubmit": "prompt_id",
+    "AfterTool": "tool_use_id",  # Gemini CLI's names
+    "BeforeAgent": "prompt_id",
 }
 
 
