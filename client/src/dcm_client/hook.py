@@ -28,8 +28,12 @@ def main() -> None:
     began = monotonic()
     try:
         environment = dict(os.environ)
+        arguments = sys.argv[1:]
+        if arguments[:1] == ["--url"]:
+            environment["DCM_URL"] = arguments[1]
+            arguments = arguments[2:]
         hook = Hook(environment, began)
-        if sys.argv[1:] == ["--flush"]:
+        if arguments == ["--flush"]:
             hook.flush()
         else:
             hook.take()
@@ -73,10 +77,14 @@ class Hook:
             self._spool.rest()
 
     def flush(self) -> None:
-        """Send everything that waits, however long it takes."""
-        failed = not self._replay(lambda: monotonic() + FLUSH_REQUEST_SECONDS)
-        left = "some wait for the server" if failed else "none are left"
-        os.write(2, f"Sent {self._sent} waiting events; {left}\n".encode())
+        sent, is_clear = self.send_all()
+        left = "none are left" if is_clear else "some wait for the server"
+        os.write(2, f"Sent {sent} waiting events; {left}\n".encode())
+
+    def send_all(self) -> tuple[int, bool]:
+        """Send all that waits, however long it takes: how many went, and whether none is left."""
+        is_clear = self._replay(lambda: monotonic() + FLUSH_REQUEST_SECONDS)
+        return self._sent, is_clear
 
     def _send_waiting(self) -> bool:
         """Whether none are left before this one."""

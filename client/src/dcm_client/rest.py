@@ -84,9 +84,12 @@ class _Options:
         if call.method == "POST" and not call.is_repeatable:
             headers["Idempotency-Key"] = str(uuid.uuid4())
         url = self.url + call.path
-        return httpx.Request(
-            call.method, url, params=plain(call.query), headers=headers, content=content
-        )
+        try:
+            return httpx.Request(
+                call.method, url, params=plain(call.query), headers=headers, content=content
+            )
+        except httpx.InvalidURL as error:
+            raise ConnectionFailed(f"{call.method} {url}: {error}") from error
 
 
 class DCMClient(_Options, Routes):

@@ -10,7 +10,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 LARGEST_SPOOL = 64 * 1024 * 1024
 REST_SECONDS = 10
@@ -22,6 +22,14 @@ def default_folder(environment: dict[str, str]) -> str:
     return environment.get("DCM_SPOOL") or f"{state}/dcm/spool"
 
 
+class Waiting(NamedTuple):
+    """since: the day of the oldest, as in 2026-03-04."""
+
+    events: int
+    bytes: int
+    since: str | None
+
+
 class Spool:
     """Raises OSError from everything that finds the folder unusable."""
 
@@ -31,6 +39,19 @@ class Spool:
 
     def is_empty(self) -> bool:
         return not self._days()
+
+    def waiting(self) -> Waiting:
+        """What waits now; nothing, when the folder cannot be read."""
+        events, size, since = 0, 0, None
+        with contextlib.suppress(OSError):
+            for day in self._days():
+                file = self._open(day, os.O_RDONLY)
+                with os.fdopen(file, "rb") as lines:
+                    lines.seek(self._position(file))
+                    events += sum(1 for line in lines if line.strip())
+                    size += os.fstat(file).st_size
+                since = since or day.removesuffix(_SUFFIX)
+        return Waiting(events, size, since)
 
     def append(self, line: bytes) -> None:
         """Add an event after all others; the oldest day goes when there is no more room."""

@@ -1,0 +1,1 @@
+"""`dcm doctor`: each link between an agent host and the server, tried and explained."""
