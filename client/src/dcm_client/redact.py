@@ -86,6 +86,11 @@ _KNOWN_FORMS = (
     r"|ya29\.[\w-]{20,}"
     r"|eyJ[\w-]{8,2000}\.[\w-]{8,4000}(?:\.[\w-]*)?)"  # JSON Web Tokens
 )
+_BEGINNINGS = (
+    *(b"sk-", b"AKIA", b"ASIA", b"AIza", b"_live_", b"_test_", b"dcm_"),
+    *(b"ghp_", b"gho_", b"ghs_", b"ghu_", b"ghr_", b"github_pat_", b"glpat-", b"xox", b"xapp-"),
+    *(b"npm_", b"hf_", b"pypi-", b"ya29.", b"eyJ"),
+)
 _WORD = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
 _RUNS = bytes(119 if each in _WORD else 32 for each in range(256))
 _LONG_RUN = b"w" * _SHORTEST_TOKEN
@@ -194,8 +199,10 @@ def _tokens(text: str, plain: bytes) -> Iterator[_Secret]:
     while start >= 0:
         end = runs.find(b" ", start)
         end = len(runs) if end < 0 else end
-        for found in re.compile(_KNOWN_FORMS, re.ASCII).finditer(text, start, end):
-            yield _Secret(*found.span(), "key" if found["key"] else "token")
+        run = plain[start:end]
+        if any(beginning in run for beginning in _BEGINNINGS):
+            for found in re.compile(_KNOWN_FORMS, re.ASCII).finditer(text, start, end):
+                yield _Secret(*found.span(), "key" if found["key"] else "token")
         start = runs.find(_LONG_RUN, end)
 
 
