@@ -25,6 +25,7 @@ COMMANDS = [
     ("share", "--session", "run-1"),
     ("decide", "--session", "run-1"),
     ("tail", "--since", "1h"),
+    ("search", "login"),
 ]
 
 
@@ -112,6 +113,24 @@ async def test_values_and_decisions_are_shared(api: Api, dcm: Dcm) -> None:
     assert dcm("share", "unknown").code == 1
 
 
+async def test_what_was_said_and_decided_is_found(api: Api, dcm: Dcm) -> None:
+    await begin(api, dcm)
+    dcm.ok("decide", "The login form has a captcha")
+    dcm.ok("send", "Look at the login")
+
+    text, told = dcm.ok("search", "login", "form"), dcm.json("search", "login", "--since", "1h")
+
+    assert re.search(r"(?m)^decision .* ago\n  The login form has a captcha$", text)
+    assert re.search(r"(?m)^request .* run-1 .* ago\n  Add a login form$", text)
+    assert {each["kind"] for each in told} == {"decision", "request", "message"}
+    assert [each["kind"] for each in dcm.json("search", "login", "--kind", "message")] == [
+        "message"
+    ]
+    assert dcm.ok("search", "aardvark") == "Nothing has these words\n"
+    assert dcm("search", "login", "--since", "lunch").code == 2
+    assert dcm("search", "login", "--kind", "dream").code == 1
+
+
 async def test_tail_shows_what_was_and_what_comes(api: Api, dcm: Dcm) -> None:
     before = {
         each["id"] for each in (await api.get("/api/events?since=1m&limit=1000")).json()["events"]
@@ -197,6 +216,7 @@ async def test_control_sequences_do_not_reach_the_terminal(api: Api, dcm: Dcm) -
         ("share",),
         ("share", "k"),
         ("brief",),
+        ("search", "owned"),
         ("tail", "--since", "1m", "--count", "2"),
     ):
         for more in ((), ("--json",)):

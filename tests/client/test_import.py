@@ -234,6 +234,19 @@ async def test_projects_and_a_number_can_be_chosen(api: Api, dcm: Dcm) -> None:
     assert (await stored(api))["session"]["total_tools_used"] == 2
 
 
+async def test_where_nothing_can_be_written_it_says_that_it_cannot_go_on_later(
+    api: Api, dcm: Dcm
+) -> None:
+    record(dcm, WHOLE)
+    dcm.more = {"XDG_STATE_HOME": "/proc"}
+
+    done = dcm("import")
+
+    assert done.code == 0
+    assert "cannot be kept" in done.err
+    assert len((await stored(api))["actions"]) == 2
+
+
 async def test_a_folder_that_is_missing_is_told(dcm: Dcm) -> None:
     assert dcm("import").code == 1
     assert "is not there" in dcm("import").err

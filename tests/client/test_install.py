@@ -238,6 +238,20 @@ def test_what_cannot_be_edited_safely_is_left_alone(lonely_dcm: Dcm, content: by
     assert path.read_bytes() == content
 
 
+@pytest.mark.parametrize("variable", ["XDG_STATE_HOME", "CLAUDE_CONFIG_DIR"])
+def test_where_nothing_can_be_written_nothing_is_changed(lonely_dcm: Dcm, variable: str) -> None:
+    path = settings_of(lonely_dcm)
+    path.parent.mkdir()
+    path.write_bytes(b"{}")
+    lonely_dcm.more = {variable: "/proc"}
+
+    done = lonely_dcm("install", "claude-code")
+
+    assert done.code == 1
+    assert "cannot be written" in done.err
+    assert path.read_bytes() == b"{}"
+
+
 def test_a_disk_that_is_full_leaves_the_settings_as_they_are(lonely_dcm: Dcm) -> None:
     path = settings_of(lonely_dcm)
     path.parent.mkdir()

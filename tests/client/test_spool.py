@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -280,6 +281,50 @@ async def test_a_full_disk_is_no_matter(lonely_hook: Hook) -> None:
         (lonely_hook.spool / name).symlink_to("/dev/full")
 
     assert lonely_hook(tool_call()) == ""
+
+
+@pytest.mark.parametrize("room", [0, 1])
+async def test_a_disk_that_fills_up_is_no_matter(lonely_hook: Hook, room: int) -> None:
+    """room: KiB that a file may have."""
+    event = json.dumps(tool_call(tool_response="x" * 5_000)).encode()
+
+    done = subprocess.run(
+        ["/bin/bash", "-c", f"ulimit -f {room}; exec {PROGRAM}"],
+        input=event,
+        env=lonely_hook.environment(),
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    # No half event is left in the way of the next.
+    lonely_hook(tool_call(2))
+    assert lonely_hook.waiting() == [tool_call(2)]
+
+
+@pytest.mark.parametrize("hours", [-24, 24])
+async def test_a_clock_that_jumps_does_not_keep_hooks_from_trying(
+    api: Api, hook: Hook, hours: int
+) -> None:
+    spool = Spool(str(hook.spool))
+    spool.rest()
+    spool.append(json.dumps(tool_call(1)).encode())
+    noted = time.time() + hours * 3600
+    os.utime(hook.spool / "resting", (noted, noted))
+
+    hook(tool_call(2))
+
+    assert len(await actions(api)) == 2
+    assert hook.waiting() == []
+
+
+async def test_a_home_that_is_nowhere_is_no_matter(api: Api, hook: Hook) -> None:
+    for home in ("/proc", "/nowhere", "", "relative"):
+        hook.more = {"HOME": home, "DCM_SPOOL": ""}
+        assert hook(tool_call(tool_use_id=f"toolu_{home}")) == ""
+
+    assert len(await actions(api)) == 4
 
 
 async def test_a_home_that_cannot_be_written_is_no_matter(api: Api, hook: Hook) -> None:

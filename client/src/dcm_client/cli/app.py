@@ -12,6 +12,7 @@ from dcm_client.cli.doctor.command import doctor
 from dcm_client.cli.importing import import_transcripts
 from dcm_client.cli.install.commands import install_hooks, uninstall_hooks
 from dcm_client.cli.options import Json, Url
+from dcm_client.cli.searching import search
 from dcm_client.cli.terminal import NO_SERVER, complain, say, show_json
 from dcm_client.hook import Hook
 from dcm_client.rest import DCMClient
@@ -69,6 +70,7 @@ app.command(rich_help_panel=LOOKING)(look.status)
 app.command(rich_help_panel=LOOKING)(look.agents)
 app.command(rich_help_panel=LOOKING)(look.brief)
 app.command(rich_help_panel=LOOKING)(look.tail)
+app.command(rich_help_panel=LOOKING)(search)
 app.command(rich_help_panel=TALKING)(talk.inbox)
 app.command(rich_help_panel=TALKING)(talk.send)
 app.command(rich_help_panel=TALKING)(talk.ask)
