@@ -167,6 +167,24 @@ async def test_tail_ends_quietly_on_ctrl_c(api: Api, dcm: Dcm) -> None:
         assert running.stderr.read() == ""
 
 
+async def test_mcp_speaks_to_the_host_on_stdio_alone(dcm: Dcm) -> None:
+    client = {"name": "host", "version": "1"}
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
+    asked = [
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/list", "params": {}},
+    ]
+
+    out = dcm.ok(
+        "mcp", "--tools", "brief,inbox", stdin="".join(f"{json.dumps(a)}\n" for a in asked)
+    )
+
+    answers = {answer["id"]: answer["result"] for answer in map(json.loads, out.splitlines())}
+    assert {tool["name"] for tool in answers[2]["tools"]} == {"brief", "inbox"}
+    assert dcm("mcp", "--url", "nonsense").code == 2
+
+
 async def test_flush_sends_what_waits(api: Api, dcm: Dcm, lonely_hook: Hook) -> None:
     lonely_hook(tool_call())
     dcm.more = {"DCM_SPOOL": str(lonely_hook.spool)}

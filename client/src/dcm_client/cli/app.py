@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dcm_client import mcp_stdio
 from dcm_client.cli import look, talk
 from dcm_client.cli.doctor.command import doctor
 from dcm_client.cli.importing import import_transcripts
@@ -59,6 +60,17 @@ def flush(url: Url = None, as_json: Json = False) -> None:
     if not is_clear:
         complain(f"{address} does not take events now: `dcm doctor` finds out why")
         raise typer.Exit(NO_SERVER)
+
+
+@app.command()
+def mcp(
+    tools: Annotated[
+        str | None, typer.Option(help="Toolsets and tools, with commas; see docs/mcp.md.")
+    ] = None,
+    url: Url = None,
+) -> None:
+    """The server's MCP tools over stdio, for hosts that start their MCP servers as commands."""
+    raise typer.Exit(mcp_stdio.run(url, tools))
 
 
 SETTING_UP, LOOKING, TALKING = "Set up", "Look", "Talk"
