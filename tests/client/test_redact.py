@@ -34,6 +34,8 @@ HIDDEN = "hunter2hunter2hunter2hunter2"
         f"mysql -u root -p{HIDDEN} shop",
         f"sshpass -p {HIDDEN} ssh ghost@example.org",
         f"PGPASSWORD={HIDDEN} psql",
+        f"MAILGUN_API_KEY=key-{HIDDEN} make",
+        f"TOKEN=os-{HIDDEN}",
         f"export AWS_SECRET_ACCESS_KEY='{HIDDEN}'",
         f"docker login --password {HIDDEN}",
         f"tool --api-key={HIDDEN}",
@@ -90,6 +92,10 @@ def test_a_text_without_secrets_is_the_same_object() -> None:
     assert redact_text(text) is text
 
 
+def test_a_weak_password_is_a_secret_too() -> None:
+    assert redact_text("PGPASSWORD=secret psql") == "PGPASSWORD=[redacted:password] psql"
+
+
 def test_keys_of_amazon_are_taken_out() -> None:
     assert redact_text("id AKIAIOSFODNN7EXAMPLE.") == "id [redacted:key]."
 
@@ -107,6 +113,8 @@ def test_keys_of_amazon_are_taken_out() -> None:
         "the secret of good code: small steps",
         "task-bask-risk-desk-flask",
         "echo pass: 12 fail: 3",
+        "connect(token=token, password=get_password(), api_key=None)",
+        "client = Client(api_key=os.environ['API_KEY'], secret=self.secret)",
     ],
 )
 def test_ordinary_text_stays(text: str) -> None:

@@ -29,7 +29,15 @@ class _Secret(NamedTuple):
 # which it cannot match, the words are sought first, and patterns are compiled when one is found.
 # Repetitions have bounds, for a tool may answer with a megabyte of letters: each pattern has to be
 # done with a text in linear time. The one group that took part is the secret.
-_VALUE = r"(?:\"((?:[^\"\\\n]|\\.)+)|'([^'\n]+)|\\{1,3}[\"']([^\"'\n]+)|([^\s\"'&;,)]+))"
+# Code that passes a value on, as in f(token=token) or key=get_key(): a shell would not have it so.
+_CODE = (
+    r"(?![A-Za-z_][\w.]{0,80}\(|self\.|os\.environ\b"
+    r"|(?:None|True|False|null|true|false|undefined|password|secret|token|key|api_key)[,)])"
+)
+_VALUE = (
+    r"(?:\"((?:[^\"\\\n]|\\.)+)|'([^'\n]+)|\\{1,3}[\"']([^\"'\n]+)"
+    rf"|{_CODE}([^\s\"'&;,)]+))"
+)
 _NAMED: tuple[tuple[bytes, str, str], ...] = (
     (b"pass", r"pass(?:word|wd|phrase)", "password"),
     (b"pwd", "pwd", "password"),
