@@ -30,7 +30,7 @@ class KeywordToolScore(ToolScore):
 
 
 class ProjectToolScore(ToolScore):
-    """In one project. Kept only with ROUTING_PROJECT_SCORES, see decision 0008."""
+    """In one project. Kept only with ROUTING_PROJECT_SCORES, see decision 0011."""
 
     project_id = models.UUIDField()  # projects are a layer above: forget_project() deletes
 

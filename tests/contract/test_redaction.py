@@ -1,4 +1,4 @@
-"""Secrets are taken out before anything is stored. Decision 0010."""
+"""Secrets are taken out before anything is stored. Decision 0012."""
 
 import asyncio
 from pathlib import Path
