@@ -77,6 +77,7 @@ class NativeConsumer(Stream, AsyncConsumer):
         # No channel layer: events come from the log, and a layer drops them when it is full.
         self.scope = scope
         self._transmit = send
+        self._write_frame = scope.get("state", {}).get("write_frame", self._write_frame)
         self._main = asyncio.current_task()
         try:
             while True:

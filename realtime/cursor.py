@@ -22,6 +22,10 @@ class Cursor:
         self.target = seq
         self._woken.set()
 
+    def skip_to(self, seq: int) -> None:
+        """All up to this number has been looked at."""
+        self.position = self.target = seq
+
     async def until_behind(self) -> None:
         await self._woken.wait()
         self._woken.clear()

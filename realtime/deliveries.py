@@ -3,12 +3,17 @@
 from dataclasses import dataclass
 from typing import Any
 
-TRACKED = ("task.", "subtask.", "message.")
+_TRACKED = ("task.", "subtask.", "message.")
 SCAN_SECONDS = 2
 RESEND_SECONDS = 5.0
 MOST_SENDS = 3
 MOST_UNACKNOWLEDGED = 1_000
 """Of one client; beyond it the oldest are given up."""
+
+
+def is_tracked(event: str) -> bool:
+    """Whether events of this type are sent again until they are acknowledged."""
+    return event.startswith(_TRACKED)
 
 
 @dataclass(slots=True)
@@ -33,25 +38,18 @@ class Deliveries:
         return len(self._open)
 
     def note(
-        self,
-        seq: int,
-        event: str,
-        message: dict[str, Any],
-        now: float,
-        waits_for: str | None = None,
+        self, seq: int, messages: list[dict[str, Any]], now: float, waits_for: str | None = None
     ) -> None:
-        """This was sent now; it is tracked if it is of a kind that is.
+        """This tracked event was sent now, in so many messages.
 
         waits_for: the agent on whose own channel it was, so that it waits until acknowledged.
         """
-        if not event.startswith(TRACKED):
-            return
         delivery = self._open.get(seq)
         if delivery is None:
             if len(self._open) >= MOST_UNACKNOWLEDGED:
                 self._give_up(next(iter(self._open)))
             delivery = self._open[seq] = _Delivery([], now)
-        delivery.messages.append(message)
+        delivery.messages += messages
         delivery.waits_for = waits_for or delivery.waits_for
 
     def acknowledge(self, event_id: object) -> tuple[str, int] | None:

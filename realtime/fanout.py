@@ -23,6 +23,7 @@ logger = logging.getLogger("dcm.realtime")
 
 BATCH = 500
 CHARACTERS_AT_ONCE = 2**20
+FRAMES_AT_ONCE = 5_000
 LOOK_SECONDS = 1.0
 LOOK_SECONDS_WITHOUT_HINTS = 0.1
 FIRST_RETRY_SECONDS = 0.2
@@ -49,8 +50,8 @@ Link = psycopg.AsyncConnection[Any]
 class Subscriber(Protocol):
     """What the hub knows of a socket."""
 
-    def wake(self, seq: int) -> None:
-        """An event with this number is for one of your channels."""
+    def wake(self, entry: Entry) -> None:
+        """This event is for one of your channels."""
 
     def overhear(self, message: dict[str, Any]) -> None:
         """An ASGI message with a value that passes the log by, on one of your channels."""
@@ -267,16 +268,17 @@ class Hub:
         self._resync()
 
     async def _take(self, rows: list[tuple[Any, ...]]) -> None:
-        characters = 0
+        characters = frames = 0
         for seq, channels, event, data, at in rows:
             entry = Entry(self.epoch, seq, channels, event, data, at)
             self.tail.append(entry)
             self.position = seq
-            self._wake_subscribers(channels, seq)
+            frames += self._wake_subscribers(entry)
             characters += entry.size
-            if characters > CHARACTERS_AT_ONCE:
-                characters = 0
-                await asyncio.sleep(0)  # let sockets send these before the tail is full
+            if characters > CHARACTERS_AT_ONCE or frames > FRAMES_AT_ONCE:
+                characters = frames = 0
+                # Let sockets send these before the tail is full, and others have their turn.
+                await asyncio.sleep(0)
         self._move(self.position)
 
     def _move(self, position: int) -> None:
@@ -284,10 +286,15 @@ class Hub:
         self._moved.set()
         self._moved = asyncio.Event()
 
-    def _wake_subscribers(self, channels: list[str], seq: int) -> None:
-        for channel in channels:
-            for subscriber in self.channels.get(channel, ()):
-                subscriber.wake(seq)
+    def _wake_subscribers(self, entry: Entry) -> int:
+        """How many there were."""
+        woken = 0
+        for channel in entry.channels:
+            subscribers = self.channels.get(channel, ())
+            woken += len(subscribers)
+            for subscriber in subscribers:
+                subscriber.wake(entry)
+        return woken
 
     def _resync(self) -> None:
         """Close all sockets: what they have heard does not connect to what comes."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from websockets.frames import Frame, Opcode
 
 MOST_EVENTS = 5_000
 MOST_CHARACTERS = 16 * 2**20
@@ -13,7 +14,10 @@ MOST_CHARACTERS = 16 * 2**20
 class Entry:
     """One event. Its JSON is made once; for each channel only the name is put in."""
 
-    __slots__ = ("_before", "_messages", "_timestamp", "channels", "data", "seq", "size", "type")
+    __slots__ = (
+        *("_before", "_bytes", "_messages", "_timestamp"),
+        *("channels", "data", "seq", "size", "type"),
+    )
 
     def __init__(
         self, epoch: str, seq: int, channels: list[str], event: str, data: str, at: datetime
@@ -26,6 +30,7 @@ class Entry:
         self._timestamp = int(at.timestamp() * 1000)
         self._before = f'{{"type":"event","id":"msg_{epoch}_{seq}","channel":'
         self._messages: dict[str, dict[str, Any]] = {}
+        self._bytes: dict[str, bytes] = {}
 
     def message(self, channel: str) -> dict[str, Any]:
         """The ASGI message for subscribers of this channel, the same object for all of them."""
@@ -34,6 +39,14 @@ class Entry:
             message = {"type": "websocket.send", "text": self.frame(channel)}
             self._messages[channel] = message
         return message
+
+    def on_the_wire(self, channel: str) -> bytes:
+        """The same as it goes over the network, header and all."""
+        data = self._bytes.get(channel)
+        if data is None:
+            text = Frame(Opcode.TEXT, self.frame(channel).encode())
+            data = self._bytes[channel] = bytes(text.serialize(mask=False))
+        return data
 
     def frame(self, channel: str) -> str:
         """The event frame as subscribers of this channel get it."""

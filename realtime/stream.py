@@ -12,7 +12,7 @@ from dcm.lib.threads import in_thread
 from realtime import frames
 from realtime.channel_names import agent_channel
 from realtime.cursor import Cursor
-from realtime.deliveries import Deliveries
+from realtime.deliveries import Deliveries, is_tracked
 from realtime.fanout import RESYNC, hub
 from realtime.frames import Frame
 from realtime.log import Entry
@@ -32,6 +32,10 @@ logger = logging.getLogger("dcm.realtime")
 CLOSE_SECONDS = 1
 OWN_EVENT_SECONDS = 2
 RESUME_SECONDS = 60
+
+
+def _no_short_way(data: bytes) -> bool:
+    return False
 
 
 class Resume(NamedTuple):
@@ -55,6 +59,7 @@ class Stream:
         self._in_order = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._transmit: Callable[[Any], Awaitable[None]]
+        self._write_frame: Callable[[bytes], bool] = _no_short_way
         self._main: asyncio.Task[Any] | None = None
         self._ended = False
 
@@ -119,9 +124,25 @@ class Stream:
         self.channels.discard(channel)
         hub.unsubscribe(self, channel)
 
-    def wake(self, seq: int) -> None:
-        """An event with this number is for one of our channels."""
-        self._cursor.wake(seq)
+    def wake(self, entry: Entry) -> None:
+        """This event is for one of our channels."""
+        if entry.seq == self._cursor.target:
+            return  # it was on another of them, too
+        if self._tell_at_once(entry):
+            self._cursor.skip_to(entry.seq)
+        else:
+            self._cursor.wake(entry.seq)
+
+    def _tell_at_once(self, entry: Entry) -> bool:
+        """The short way: without a task, when nothing else is on its way to the client."""
+        if self._cursor.is_behind or self._in_order.locked() or self.sending_since is not None:
+            return False
+        mine = [channel for channel in entry.channels if channel in self.channels]
+        if not self._write_frame(b"".join(map(entry.on_the_wire, mine))):
+            return False
+        if self._tracks and is_tracked(entry.type):
+            self._track(entry, mine)
+        return True
 
     def overhear(self, message: dict[str, Any]) -> None:
         """What passes the log by: who does not read misses it."""
@@ -150,19 +171,18 @@ class Stream:
             await self._tell(entry, self.channels)
 
     async def _tell(self, entry: Entry, channels: Collection[str]) -> None:
-        for channel in entry.channels:
-            if channel in channels:
-                message = entry.message(channel)
-                await self._pass_on(message)
-                if self._tracks:
-                    own = self._agent_id is not None and channel == agent_channel(self._agent_id)
-                    self.deliveries.note(
-                        entry.seq,
-                        entry.type,
-                        message,
-                        time.monotonic(),
-                        waits_for=self._agent_id if own else None,
-                    )
+        mine = [channel for channel in entry.channels if channel in channels]
+        for channel in mine:
+            await self._pass_on(entry.message(channel))
+        if self._tracks and is_tracked(entry.type):
+            self._track(entry, mine)
+
+    def _track(self, entry: Entry, channels: Collection[str]) -> None:
+        """These were sent. On the agent's own channel an event waits until it is acknowledged."""
+        messages = [entry.message(channel) for channel in channels]
+        own = self._agent_id is not None and agent_channel(self._agent_id) in channels
+        waits_for = self._agent_id if own else None
+        self.deliveries.note(entry.seq, messages, time.monotonic(), waits_for)
 
     def resend(self, now: float) -> None:
         """Send again, as it was, what the client has not acknowledged in time."""

@@ -134,7 +134,7 @@ def server(database: None) -> Iterator[Server]:
         application,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws="dcm.serving.websocket:Protocol",
         ws_per_message_deflate=False,
         log_config=None,
         lifespan="auto",

@@ -47,8 +47,8 @@ def run(
     config = uvicorn.Config(
         "dcm.asgi:application",
         loop="uvloop",
-        http="dcm.serving.last_words:HttpProtocol",
-        ws="dcm.serving.last_words:Protocol",
+        http="dcm.serving.http:Protocol",
+        ws="dcm.serving.websocket:Protocol",
         ws_max_size=LARGEST_FRAME_BYTES,
         ws_per_message_deflate=False,
         lifespan="on",

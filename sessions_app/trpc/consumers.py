@@ -20,6 +20,7 @@ from dcm.lib.threads import in_thread
 from realtime.channel_names import session_channel
 from realtime.cursor import Cursor
 from realtime.fanout import hub
+from realtime.log import Entry
 from sessions_app.trpc import frames
 from sessions_app.trpc.access import header_token, identify, url_parameters
 from sessions_app.trpc.frames import Call, Stop, Unreadable
@@ -294,9 +295,9 @@ class CoordinatorConsumer(AsyncConsumer):
 
     # --- events -----------------------------------------------------------------------------
 
-    def wake(self, seq: int) -> None:
-        """An event with this number is for our session."""
-        self._cursor.wake(seq)
+    def wake(self, entry: Entry) -> None:
+        """This event is for our session."""
+        self._cursor.wake(entry.seq)
 
     def overhear(self, message: dict[str, Any]) -> None:
         """Sessions have no values that pass the log by."""

@@ -7,17 +7,27 @@ take turns, so that both see the same noise; medians are shown.
 import argparse
 import statistics
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
-from tests.benchmarks import load, routing
+from tests.benchmarks import load
+from tests.benchmarks.fanout import fanout_report
 from tests.benchmarks.floor import Floor
 from tests.benchmarks.load import Load
-from tests.benchmarks.machine import machine
+from tests.benchmarks.machine import machine, tell
+from tests.benchmarks.routing import routing_report
 from tests.serve.serving import Serving, temporary_home
 
-REPORT = Path(__file__).parents[2] / "docs" / "benchmarks" / "actions.md"
+REPORTS = Path(__file__).parents[2] / "docs" / "benchmarks"
+SUBJECTS: dict[str, Callable[[Serving, Path, argparse.Namespace], str]] = {
+    "actions": lambda serving, home, asked: actions_report(
+        serving, Floor(home), asked.rounds, asked.seconds
+    ),
+    "fanout": lambda serving, home, asked: fanout_report(serving, asked.rounds),
+    "routing": lambda serving, home, asked: routing_report(serving, Floor(home)),
+}
 CONNECTIONS = (1, 8, 32)
 TARGETS = {1: 0.3, 32: 1.5}
 COLUMNS = (
@@ -30,19 +40,20 @@ ENOUGH_ACTIONS = 20_000
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, prog="make bench ARGS=")
+    parser.add_argument("subjects", nargs="*", help=f"of {', '.join(SUBJECTS)} (default: all)")
     parser.add_argument("--seconds", type=float, default=5, help="of each run (default: 5)")
     parser.add_argument("--rounds", type=int, default=3, help="of each pair (default: 3)")
     parser.add_argument("--write", action="store_true", help="keep the reports in docs/benchmarks")
     asked = parser.parse_args()
-    with temporary_home() as home, Serving(home) as serving:
-        floor = Floor(home)
-        reports = {REPORT: actions_report(serving, floor, asked.rounds, asked.seconds)}
-        tell("GET /api/routing/suggest")
-        reports[routing.REPORT] = routing.routing_report(serving, floor)
-    for path, report in reports.items():
+    if unknown := sorted({*asked.subjects} - {*SUBJECTS}):
+        parser.error(f"no such subject: {', '.join(unknown)}")
+    for subject in asked.subjects or SUBJECTS:
+        tell(subject)
+        with temporary_home() as home, Serving(home) as serving:
+            report = SUBJECTS[subject](serving, home, asked)
         sys.stdout.write(report)
         if asked.write:
-            path.write_text(report)
+            (REPORTS / f"{subject}.md").write_text(report)
     return 0
 
 
@@ -119,10 +130,6 @@ def server_processes(serving: Serving) -> list[psutil.Process]:
 def peak_megabytes(process: psutil.Process) -> float:
     status = Path(f"/proc/{process.pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
-def tell(step: str) -> None:
-    sys.stderr.write(f"{step}\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""HTTP whose replies leave in one piece: the server writes head and body one after the other."""
+"""uvicorn's HTTP, with two things that only the protocol can do."""
 
 import asyncio
 from typing import Any
@@ -7,7 +7,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 class Joining:
-    """A transport that joins what is written in one turn of the event loop."""
+    """A transport that joins what is written in one turn of the event loop.
+
+    uvicorn writes the head of a reply and its body one after the other: two packets.
+    """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self.transport = transport
@@ -34,6 +37,11 @@ class Joining:
 
 
 class Protocol(HttpToolsProtocol):
+    """Sends each reply in one piece, and ends streams that would never end.
+
+    When the server shuts down it calls `scope["state"]["farewell"]`, if there is one.
+    """
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(Joining(transport, self.loop))  # type: ignore[arg-type]
 
@@ -41,3 +49,13 @@ class Protocol(HttpToolsProtocol):
         # Frames are written whole.
         self.transport = self.transport.transport  # type: ignore[attr-defined]
         super().handle_websocket_upgrade()
+
+    def shutdown(self) -> None:
+        cycle: Any = self.cycle  # null before the first request
+        if cycle is not None and not cycle.response_complete:
+            cycle.scope["state"].get("farewell", _nothing)()
+        super().shutdown()
+
+
+def _nothing() -> None:
+    """What most requests have to say."""
