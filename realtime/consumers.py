@@ -35,6 +35,8 @@ MOST_SUBSCRIPTIONS = 1_000
 PUBLISHES_PER_SECOND, PUBLISH_BURST = 100, 500
 MOST_FLOODS = 1_000
 FLOOD = 4029
+LARGEST_FRAME = 16 * 2**20
+TOO_BIG = 1009
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -107,9 +109,13 @@ class NativeConsumer(Stream, AsyncConsumer):
 
     async def websocket_receive(self, message: Any) -> None:
         self.heard_at = time.monotonic()
+        frame = message.get("text") or message.get("bytes") or ""
+        if len(frame) > LARGEST_FRAME:
+            self.end(TOO_BIG, "Message too big")
+            return
         request: Frame = {}
         try:
-            request = frames.parse(message.get("text") or message.get("bytes") or "")
+            request = frames.parse(frame)
             kind = request.get("type")
             if not isinstance(kind, str) or kind not in self._answers:
                 raise UnknownType(f"Unknown message type: {frames.quote(request, 'type')}")

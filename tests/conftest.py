@@ -21,6 +21,7 @@ from django.test.utils import setup_databases, teardown_databases
 from pytest_django.plugin import DjangoDbBlocker
 
 from dcm.lib.embedded import EmbeddedPostgres
+from dcm.serving.processes import LARGEST_FRAME_BYTES
 from tests.environment import HOME
 from tests.sockets import Listener
 
@@ -135,6 +136,7 @@ def server(database: None) -> Iterator[Server]:
         loop="uvloop",
         http="httptools",
         ws="dcm.serving.websocket:Protocol",
+        ws_max_size=LARGEST_FRAME_BYTES,
         ws_per_message_deflate=False,
         log_config=None,
         lifespan="auto",

@@ -18,7 +18,7 @@ from realtime import fanout
 from realtime.channel_names import GLOBAL
 from realtime.events import ProjectDeleted
 from realtime.publish import publish
-from tests.conftest import Listen
+from tests.conftest import Api, Listen
 
 ROUNDS = 200
 WRITERS = 4
@@ -80,6 +80,20 @@ async def test_a_commit_whose_hint_was_lost_is_heard_of_all_the_same(listen: Lis
     await in_thread(commit_and_die)
 
     assert (await watcher.next_event("system.info"))["data"] == {"hint": "lost"}
+
+
+async def test_while_the_log_is_locked_writes_are_refused_in_time(api: Api) -> None:
+    with contextlib.closing(psycopg.connect(**_address())) as link:
+        link.execute("UPDATE realtime_eventhead SET seq = seq WHERE id = 1")
+
+        began = time.monotonic()
+        refused = await api.post("/api/sessions", json={"id": "s"})
+        seconds = time.monotonic() - began
+
+    taken = await api.post("/api/sessions", json={"id": "s"})
+    assert (refused.status_code, taken.status_code) == (503, 201)
+    assert refused.headers["Retry-After"] == "2"
+    assert seconds < 5
 
 
 async def test_a_writer_that_hangs_with_the_log_locked_is_got_rid_of(listen: Listen) -> None:

@@ -1,5 +1,6 @@
 """The native protocol, frame by frame. Contract: websocket 3 to 5."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -281,10 +282,29 @@ async def test_a_frame_of_seventeen_megabytes_closes_only_its_own_socket(server:
     async with Listener.open(server.ws_url) as other, Listener.open(server.ws_url) as listener:
         await other.next_frame()
         await listener.next_frame()
-        reply = await answer(listener, {"type": "ping", "pad": "x" * 1_000_000})
+        large = await answer(listener, {"type": "ping", "pad": "x" * 15 * 2**20})
+        await listener.send(type="ping", pad="x" * 17 * 2**20)
+        await asyncio.wait_for(listener.socket.wait_closed(), 5)
 
-        assert reply["type"] == "pong"
+        assert large["type"] == "pong"
+        assert listener.socket.close_code == 1009
         assert await is_silent(other)
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["x" * 7_900, "x" * 8_100, "x" * 200_000, "ü€😀" * 3_000, {"deep": [{"a": None}] * 2_000}],
+    ids=["7900", "8100", "200000", "multi-byte", "nested"],
+)
+async def test_data_of_any_size_arrives_as_it_was(
+    server: Server, socket: Listener, data: Any
+) -> None:
+    async with Listener.open(server.ws_url) as other:
+        await other.next_frame()
+
+        await socket.ask(type="publish", channel="global", event="system.info", data=data)
+
+        assert (await other.next_event("system.info"))["data"] == data
 
 
 async def test_the_port_tells_who_is_there(server: Server, api: Api, socket: Listener) -> None:
