@@ -22,6 +22,7 @@ from dcm.lib.handler import Scope
 from dcm.mcp.caller import Caller
 from dcm.mcp.resources import NoSuchResource, Resource
 from realtime.fanout import hub
+from realtime.log import Entry
 
 MOST_STREAMS = 1_000
 MOST_RESOURCES = 100
@@ -50,15 +51,11 @@ class Watch:
         if self._listener is not None:
             self._listener(event)
 
-    def wake(self, seq: int) -> None:
-        """Once per channel of ours: the same number may come again."""
-        if seq <= self._heard:
-            return
-        self._heard = seq
-        entry = hub.tail.get(seq)
-        if entry is not None:
-            changed = [uri for uri, one in self._resources.items() if one.changes_with(entry)]
-            self._tell(changed)
+    def wake(self, entry: Entry) -> None:
+        """Once per channel of ours: the same event may come again."""
+        if entry.seq > self._heard:
+            self._heard = entry.seq
+            self._tell([uri for uri, one in self._resources.items() if one.changes_with(entry)])
 
     def overhear(self, message: dict[str, Any]) -> None:
         """Values that the next tick replaces change no resource."""
