@@ -1,97 +1,59 @@
-"""What a brief is made of, read in a fixed number of queries. Contract: context-briefs 2, 3."""
+"""Reads what a brief is made of, in a fixed number of queries. Contract: context-briefs 2, 3."""
 
+import dataclasses
 import uuid
-from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Case, Count, Exists, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, IntegerField, Value, When
 
 from messaging.models import CONTEXT_GENERATED, Block, Message
-from projects.models import Action, Project, Request, Subtask
-from sessions_app.coordinator_selectors import newest_decisions, questions_concerning
-from sessions_app.models import Decision, Question, Session
+from projects.models import Project, Request, Subtask
+from sessions_app.briefs.material import Call, Decided, Material, Touch, Wanted
+from sessions_app.briefs.news import Place, news
+from sessions_app.briefs.of_session import MOST_OWN, MOST_TASKS, OPEN, Talk, Work, talk_of, work_of
+from sessions_app.briefs.window import (
+    calls_of_session,
+    calls_of_subtasks,
+    touches,
+    unmended,
+)
+from sessions_app.models import Session
 
-MOST_TASKS = 20
 MOST_MESSAGES = 20
 MOST_BLOCKS = 10
-MOST_QUESTIONS = 8
-MOST_DECISIONS = 5
+MOST_TEAM_BLOCKS = 20
+MOST_FAILURES = 5
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """Whose brief, and what goes into it."""
-
-    agent_id: str
-    agent_type: str
-    session_id: str
-    max_tokens: int = 2000
-    include_history: bool = True
-    history_limit: int = 10
-    include_messages: bool = True
-    include_blocking: bool = True
-    project_id: uuid.UUID | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Material:
-    """Rows that concern one agent in one session, each list in the order of the contract."""
-
-    tasks: list[Subtask] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
-    blockings: list[Block] = field(default_factory=list)
-    history: list[Action] = field(default_factory=list)
-    request: Request | None = None  # the session's newest
-    project: Project | None = None
-    progress: dict[str, int] = field(default_factory=dict)  # subtasks of the session by status
-    questions: list[Question] = field(default_factory=list)  # that wait for the agent's answer
-    answers: list[Question] = field(default_factory=list)  # its own, answered, newest first
-    decisions: list[Decision] = field(default_factory=list)  # of the session, newest first
-
-    def sources(self, session_id: str) -> list[dict[str, Any]]:
-        """[{"type", "id", "relevance", "summary"}]: where the brief has it from."""
-        found = [_source("task", t.id, 1 if _runs(t) else 0.8, _task(t)) for t in self.tasks]
-        found += [
-            _source("message", m.id, 1 if _urgent(m) else 0.6, _message(m)) for m in self.messages
-        ]
-        found += [
-            _source("blocking", b.id, 0.9, f"Blocked by {b.blocked_by}") for b in self.blockings
-        ]
-        if self.history:
-            found.append(_source("history", "actions", 0.7, f"{len(self.history)} recent actions"))
-        if self.request is not None:
-            found.append(_source("session", self.request.id, 0.8, f"Session {session_id}"))
-        if (project := self.project) is not None:
-            found.append(
-                _source("project", project.id, 0.7, f"Project {project.name or project.path}")
-            )
-        found += [
-            _source("question", q.id, 0.9, f"Question from {q.asked_by}") for q in self.questions
-        ]
-        found += [_source("answer", q.id, 0.8, "An answer to your question") for q in self.answers]
-        found += [
-            _source("decision", d.id, 0.6, f"Decision of {d.decided_by}") for d in self.decisions
-        ]
-        return found
-
-
-def gather(wanted: Wanted) -> Material:
-    """Reads only: nothing is marked, nothing is stored."""
-    requests = Request.objects.select_related("project")
-    request = requests.filter(session_id=wanted.session_id).order_by("-created_at").first()
-    questions = questions_concerning(wanted.session_id, wanted.agent_id, MOST_QUESTIONS)
-    return Material(
-        tasks=_tasks(wanted),
+def gather(wanted: Wanted, place: Place | None = None) -> Material:
+    """Reads only: nothing is marked, nothing is stored. place: tells what counts as news."""
+    request = _request(wanted.session_id)
+    project = _project(wanted, request)
+    work = work_of(wanted)
+    calls = _calls(wanted, work.own_ids) if wanted.include_history else []
+    blocks = _blocks(wanted, work) if wanted.include_blocking else []
+    talk = talk_of(wanted)
+    material = Material(
+        tasks=work.open_tasks or _tasks_elsewhere(wanted),
         messages=_messages(wanted) if wanted.include_messages else [],
-        blockings=_blockings(wanted) if wanted.include_blocking else [],
-        history=_history(wanted) if wanted.include_history else [],
+        blockings=[each for each in blocks if each.blocked_agent == wanted.agent_id][:MOST_BLOCKS],
+        team_blocks=[each for each in blocks if each.blocked_agent != wanted.agent_id],
+        history=calls[: wanted.history_limit],
+        failures=unmended(calls)[:MOST_FAILURES],
+        touches=_touches(wanted, work, project) if wanted.include_history else [],
         request=request,
-        project=_project(wanted, request),
-        progress=_progress(wanted.session_id),
-        questions=[question for question in questions if question.newest_answer is None],
-        answers=[question for question in questions if question.newest_answer is not None],
-        decisions=newest_decisions(wanted.session_id, MOST_DECISIONS),
+        project=project,
+        progress=work.progress,
+        team=work.team,
+        questions=[q for q in talk.questions if q.answer is None and q.by != wanted.agent_id],
+        asked=[q for q in talk.questions if q.answer is None and q.by == wanted.agent_id],
+        answers=[q for q in talk.questions if q.answer is not None],
+        decisions=[*talk.decisions, *_decisions_before(wanted, talk)],
+        entries=talk.entries,
     )
+    if place is None or place.start is None or not place.start.recovered:
+        return material
+    return only_news(material, news(place.start, _ids(material)))
 
 
 def resolve_session(agent_id: str) -> str | None:
@@ -104,78 +66,12 @@ def resolve_session(agent_id: str) -> str | None:
     return sessions.values_list("task__request__session_id", flat=True).first()
 
 
-def _tasks(wanted: Wanted) -> list[Subtask]:
-    rank = Case(
-        *(When(status=status, then=place) for place, status in enumerate(_OPEN)),
-        output_field=IntegerField(),
-    )
-    here = Q(task__request__session_id=wanted.session_id)
-    rows = (
-        Subtask.objects.select_related("task")
-        .filter(_own(wanted), status__in=_OPEN)
-        .annotate(place=_first(here), rank=rank)
-        .order_by("place", "rank", "created_at", "id")
-    )
-    return _best(rows[:MOST_TASKS])
+# --- the work tree ----------------------------------------------------------------------------
 
 
-_OPEN = ["running", "blocked", "paused", "pending"]
-
-
-def _history(wanted: Wanted) -> list[Action]:
-    """Newest first: of its own subtasks here, else of the session, else of its own elsewhere.
-
-    Hooks record what a session's main agent does without any subtask. To such an agent, which has
-    none of its own, all work of the session is its own.
-    """
-    own = Subtask.objects.filter(_own(wanted))
-    own_here = own.filter(task__request__session_id=wanted.session_id)
-    of_session = Action.objects.filter(session_id=wanted.session_id)
-    # One after another: each walks an index of its own, and the first mostly has something.
-    for rows in (
-        Action.objects.filter(subtask__in=own_here),
-        of_session.filter(Q(subtask__isnull=True) | ~Exists(own_here)),
-        Action.objects.filter(subtask__in=own),
-    ):
-        newest = rows.order_by("-created_at", "id").defer("input", "output")
-        if found := list(newest[: wanted.history_limit]):
-            return found
-    return []
-
-
-def _own(wanted: Wanted) -> Q:
-    """Work of this agent: by its id, its type as id, or, here, of its type and nobody's yet."""
-    unclaimed = Q(
-        agent_type=wanted.agent_type,
-        agent_id__isnull=True,
-        task__request__session_id=wanted.session_id,
-    )
-    return Q(agent_id=wanted.agent_id) | Q(agent_type=wanted.agent_id) | unclaimed
-
-
-def _first(*conditions: Q) -> Case:
-    """0 for rows that meet the first of these, 1 for the second, and so on."""
-    return Case(
-        *(When(condition, then=Value(place)) for place, condition in enumerate(conditions)),
-        default=Value(len(conditions)),
-        output_field=IntegerField(),
-    )
-
-
-def _best(rows: "QuerySet[Any]") -> list[Any]:
-    """The rows of the first place only."""
-    found = list(rows)
-    return [row for row in found if row.place == found[0].place]
-
-
-def _messages(wanted: Wanted) -> list[Message]:
-    inbox = Message.objects.inbox_of(wanted.agent_id).unread_by(wanted.agent_id)
-    # The server's own notices of earlier restores are no news.
-    return list(inbox.exclude(topic=CONTEXT_GENERATED)[:MOST_MESSAGES])
-
-
-def _blockings(wanted: Wanted) -> list[Block]:
-    return list(Block.objects.against(wanted.agent_id)[:MOST_BLOCKS])
+def _request(session_id: str) -> Request | None:
+    requests = Request.objects.select_related("project").filter(session_id=session_id)
+    return requests.order_by("-created_at").first()
 
 
 def _project(wanted: Wanted, request: Request | None) -> Project | None:
@@ -190,26 +86,96 @@ def _project(wanted: Wanted, request: Request | None) -> Project | None:
     return session.project if session is not None else None
 
 
-def _progress(session_id: str) -> dict[str, int]:
-    rows = Subtask.objects.filter(task__request__session_id=session_id).values("status")
-    return {row["status"]: row["count"] for row in rows.annotate(count=Count("id"))}
+def _tasks_elsewhere(wanted: Wanted) -> list[Subtask]:
+    """Of all sessions; only when there are none in this one."""
+    rank = Case(
+        *(When(status=status, then=Value(place)) for place, status in enumerate(OPEN)),
+        output_field=IntegerField(),
+    )
+    own = Subtask.objects.of_agent(wanted.agent_id).filter(status__in=OPEN)
+    return list(own.select_related("task").order_by(rank, "created_at", "id")[:MOST_TASKS])
 
 
-def _source(kind: str, key: object, relevance: float, summary: str) -> dict[str, Any]:
-    return {"type": kind, "id": str(key), "relevance": relevance, "summary": summary}
+# --- tool calls -------------------------------------------------------------------------------
 
 
-def _runs(task: Subtask) -> bool:
-    return task.status == Subtask.Status.RUNNING
+def _calls(wanted: Wanted, own: list[uuid.UUID]) -> list[Call]:
+    """Newest first: of its own subtasks here, else of the session, else of its own elsewhere.
+
+    Hooks record what a session's main agent does without any subtask. To such an agent, which has
+    none of its own, all work of the session is its own.
+    """
+    # One after another: each walks an index of its own, and the first mostly has something.
+    return (
+        calls_of_subtasks(own)
+        or calls_of_session(wanted.session_id, only_main_agent=bool(own))
+        or calls_of_subtasks(_own_elsewhere(wanted))
+    )
 
 
-def _urgent(message: Message) -> bool:
-    return message.priority >= Message.HIGH_PRIORITY
+def _own_elsewhere(wanted: Wanted) -> list[uuid.UUID]:
+    own = Subtask.objects.of_agent(wanted.agent_id).order_by("-created_at", "id")
+    return list(own.values_list("id", flat=True)[:MOST_OWN])
 
 
-def _task(task: Subtask) -> str:
-    return f"Task: {task.description[:50]}"
+def _touches(wanted: Wanted, work: Work, project: Project | None) -> list[Touch]:
+    return touches(
+        session_id=wanted.session_id,
+        project_id=project.id if project else None,
+        subtasks=work.own_ids,
+        is_main=not work.own_ids,
+    )
 
 
-def _message(message: Message) -> str:
-    return f"Message from {message.from_agent or 'system'}"
+# --- what was said ----------------------------------------------------------------------------
+
+
+def _messages(wanted: Wanted) -> list[Message]:
+    inbox = Message.objects.inbox_of(wanted.agent_id).unread_by(wanted.agent_id)
+    # The server's own notices of earlier restores are no news.
+    return list(inbox.exclude(topic=CONTEXT_GENERATED)[:MOST_MESSAGES])
+
+
+def _blocks(wanted: Wanted, work: Work) -> list[Block]:
+    """Against the agent first, then against others of the session."""
+    others = {task.agent_id for task in work.team if task.agent_id and task.status in OPEN}
+    is_mine = When(blocked_agent=wanted.agent_id, then=Value(0))
+    rows = Block.objects.filter(blocked_agent__in=[wanted.agent_id, *sorted(others)])
+    place = Case(is_mine, default=Value(1), output_field=IntegerField())
+    return list(rows.order_by(place, "-created_at", "id")[: MOST_BLOCKS + MOST_TEAM_BLOCKS])
+
+
+def _decisions_before(wanted: Wanted, talk: Talk) -> list[Decided]:
+    """Those of the snapshot that are too old to be among the newest."""
+    known = {each.id for each in talk.decisions}
+    kept = wanted.snapshot["decisions"] if wanted.snapshot else []
+    return [
+        Decided(each["id"], each["by"], each["text"], None)
+        for each in kept
+        if each["id"] not in known
+    ]
+
+
+# --- news -------------------------------------------------------------------------------------
+
+
+_LISTS = (
+    *("tasks", "messages", "blockings", "team_blocks", "history", "failures", "team"),
+    *("questions", "asked", "answers", "decisions", "entries"),
+)
+
+
+def _ids(material: Material) -> list[str]:
+    rows = [row for name in _LISTS for row in getattr(material, name)]
+    return [str(row.id) for row in rows] + [str(touch.action_id) for touch in material.touches]
+
+
+def only_news(material: Material, ids: frozenset[str]) -> Material:
+    """Of the lists what has one of these ids; of the agent's own files all, to warn by."""
+    new: dict[str, Any] = {
+        "news": ids,
+        "touches": [t for t in material.touches if t.is_own or str(t.action_id) in ids],
+    }
+    for name in _LISTS:
+        new[name] = [row for row in getattr(material, name) if str(row.id) in ids]
+    return dataclasses.replace(material, **new)

@@ -3,8 +3,8 @@
 from typing import Any
 
 from messaging.models import Block, Message
-from projects.models import Action, Project, Request, Subtask
-from sessions_app.briefs.gather import Material
+from projects.models import Project, Request, Subtask
+from sessions_app.briefs.material import Call, Material
 
 
 def raw(material: Material) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _blocking(block: Block) -> dict[str, Any]:
     }
 
 
-def _action(action: Action) -> dict[str, Any]:
+def _action(action: Call) -> dict[str, Any]:
     return {
         "id": action.id,
         "tool_name": action.tool_name,

@@ -1,33 +1,41 @@
 """From rows to Markdown: the words are in templates/briefs. Contract: context-briefs 5.
 
-What was recorded is data. It is shown in one line each, so that it can forge neither a heading
-nor a template tag.
+Recorded text is only ever a value of a template, never part of one.
 """
 
-import json
-import re
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from django.template.loader import render_to_string
+from django.template import Context, Engine
 
 from dcm.lib import wire
-from messaging.models import Block, Message
-from projects.models import Action, Subtask
+from projects.models import Subtask
+from sessions_app.briefs import weights
 from sessions_app.briefs.agent_types import category_of, speciality_of
-from sessions_app.briefs.gather import Material, Wanted
-from sessions_app.models import Decision, Question
+from sessions_app.briefs.budget import mark
+from sessions_app.briefs.files import file_items
+from sessions_app.briefs.items import (
+    LONGEST_ID,
+    LONGEST_PROMPT,
+    Item,
+    block_item,
+    call_item,
+    decision_item,
+    entry_item,
+    found_item,
+    message_item,
+    most_relevant,
+    one_line,
+    question_item,
+    task_item,
+)
+from sessions_app.briefs.material import Material, Wanted
+from sessions_app.briefs.weights import Weights
 
-TEMPLATES = {
-    "orchestrator": "orchestrator",
-    "developer": "developer",
-    "researcher": "developer",
-    "validator": "validator",
-    "specialist": "specialist",
-    "writer": "specialist",
-}
-LONGEST_CONTENT = 200
+# Markdown, not HTML: nothing is escaped.
+_ENGINE = Engine(dirs=[str(Path(__file__).parents[1] / "templates")], autoescape=False)
 _REVIEW_WORDS = ("test", "review", "validate", "check", "audit")
 _BUILDERS = (
     "backend-laravel",
@@ -39,72 +47,50 @@ _BUILDERS = (
     "devops-infra",
 )
 _LEADERS = ("project-supervisor", "tech-lead", "step-orchestrator")
-_KINDS_OF_CHANGE = (
-    (("write", "create"), "created"),
-    (("edit", "update"), "modified"),
-    (("delete", "remove"), "deleted"),
-)
+_STATUSES = ("running", "blocked", "paused", "pending")
+_OPEN = frozenset(_STATUSES)
 
 
 def render(wanted: Wanted, material: Material, now: datetime) -> str:
-    """The whole brief, before any budget."""
+    """The whole brief, each item marked with its relevance; see budget."""
     category = category_of(wanted.agent_type)
-    shown = _context(wanted, material, now)
-    text = render_to_string(f"briefs/{TEMPLATES[category]}.md", {**shown, "category": category})
-    lines = "\n".join(line.rstrip() for line in text.splitlines())
-    return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
+    name = category if material.news is None else "delta"
+    shown = _context(wanted, material, now, category)
+    return _ENGINE.get_template(f"briefs/{name}.md").render(Context(shown, autoescape=False))
 
 
-def _context(wanted: Wanted, material: Material, now: datetime) -> dict[str, Any]:
-    tasks = [_task(task, now) for task in material.tasks]
-    by_status = {status: [t for t in tasks if t["status"] == status] for status in _STATUSES}
-    messages = [_message(message) for message in material.messages]
-    files = list(dict.fromkeys(f for action in material.history for f in action.file_paths))
-    total = sum(material.progress.values())
-    done = material.progress.get("completed", 0)
-    speciality = speciality_of(wanted.agent_type, wanted.agent_id)
+def _context(wanted: Wanted, material: Material, now: datetime, category: str) -> dict[str, Any]:
+    weigh = Weights(wanted, material, leads=category == "orchestrator")
     return {
-        "agent_id": one_line(wanted.agent_id),
-        "session_id": one_line(wanted.session_id),
+        "category": category,
+        "hint": mark(weights.HINT),
+        "note": mark(weights.NOTE),
+        "agent_id": one_line(wanted.agent_id, LONGEST_ID),
+        "session_id": one_line(wanted.session_id, LONGEST_ID),
+        "since": one_line(wanted.since or "", LONGEST_ID),
         "generated_at": wire.wire_time(now),
         "project": _project(material),
-        "prompt": one_line(material.request.prompt, 200) if material.request else "",
-        "tasks": tasks,
-        **by_status,
-        "current": next(iter(by_status["running"] or by_status["pending"]), None),
-        "blockings": [_block(block) for block in material.blockings],
-        "urgent": [m for m in messages if m["high"]],
-        "ordinary": [m for m in messages if not m["high"]],
-        "for_developer": _about(messages, topics=("task.created", "context.request")),
-        "for_validator": _about(
-            messages, topics=("task.completed", "context.request"), senders=_BUILDERS, high=False
-        ),
-        "for_specialist": _about(messages, topics=("context.request",), senders=_LEADERS),
-        "files": [one_line(name) for name in files],
-        "test_files": [one_line(name) for name in files if "test" in name.lower()],
-        "changes": _changes(material.history),
-        "actions": [_action(action) for action in material.history],
-        "failures": [_action(action) for action in material.history if action.exit_code != 0],
-        "questions": [_question(question) for question in material.questions],
-        "answers": [_question(question) for question in material.answers],
-        "decisions": [_decision(decision) for decision in material.decisions],
-        "progress": material.progress,
-        "total": total,
-        "done": done,
-        "percent": 100 * done // total if total else 0,
-        "busy_types": len({t.agent_type for t in material.tasks if t.status == "running"}),
-        "speciality": speciality,
-        "related": sum(_concerns(task, speciality.words) for task in material.tasks),
+        **_prompts(wanted, material),
+        **_tasks(wanted, material, now),
+        **_team(wanted, material, weigh, now),
+        **_messages(material, weigh),
+        **file_items(wanted, material, weigh, now),
+        "blockings": [block_item(block, weights.BLOCK) for block in material.blockings],
+        "actions": [
+            call_item(call, 0.45 - 0.04 * place) for place, call in enumerate(material.history[:5])
+        ],
+        "failures": [
+            call_item(call, weights.FAILURE - 0.03 * place)
+            for place, call in enumerate(material.failures)
+        ],
+        "questions": [question_item(q, weigh.question(q)) for q in material.questions],
+        "asked": [question_item(q, weights.ASKED) for q in material.asked],
+        "answers": [question_item(q, weights.ANSWER) for q in material.answers],
+        "decisions": most_relevant(decision_item(d, weigh.decision(d)) for d in material.decisions),
+        "entries": most_relevant(entry_item(e, weigh.entry(e)) for e in material.entries),
+        "nothing_new": material.news is not None and not material.news,
+        "recalled": [found_item(found, weights.RECALLED) for found in material.recalled],
     }
-
-
-_STATUSES = ("running", "blocked", "paused", "pending")
-
-
-def one_line(text: str, longest: int | None = None) -> str:
-    """The text without line breaks and control characters, cut to `longest` with an ellipsis."""
-    flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return flat if longest is None or len(flat) <= longest else f"{flat[: longest - 3]}..."
 
 
 def _project(material: Material) -> dict[str, str] | None:
@@ -114,121 +100,99 @@ def _project(material: Material) -> dict[str, str] | None:
     return {"name": one_line(project.name or "unnamed"), "path": one_line(project.path)}
 
 
-def _task(task: Subtask, now: datetime) -> dict[str, Any]:
+def _prompts(wanted: Wanted, material: Material) -> dict[str, str]:
+    """The newest request, and the one of before the compaction when that was another."""
+    request = material.request
+    prompt = one_line(request.prompt, LONGEST_PROMPT) if request else ""
+    before = wanted.snapshot["request"] if wanted.snapshot else None
+    if before is None or (request is not None and before["id"] == str(request.id)):
+        return {"prompt": prompt, "earlier_prompt": ""}
+    return {"prompt": prompt, "earlier_prompt": one_line(before["prompt"], LONGEST_PROMPT)}
+
+
+def _tasks(wanted: Wanted, material: Material, now: datetime) -> dict[str, Any]:
+    tasks = [task_item(task, now, weights.OWN_TASK) for task in material.tasks]
+    by_status = {status: [t for t in tasks if t["status"] == status] for status in _STATUSES}
+    order = by_status["running"] or by_status["pending"]
+    current = next(iter(order or by_status["blocked"] or by_status["paused"]), None)
+    speciality = speciality_of(wanted.agent_type, wanted.agent_id)
     return {
-        "id": task.id,
-        "status": task.status,
-        "shout": task.status.upper(),
-        "description": one_line(task.description),
-        "brief": one_line(task.description, 80),
-        "agent_type": one_line(task.agent_type or ""),
-        "wave": task.task.wave_number,
-        "wave_name": one_line(task.task.name or ""),
-        "blocked_by": [str(blocker) for blocker in task.blocked_by],
-        "elapsed": _elapsed(now, task.started_at),
+        "tasks": tasks,
+        **by_status,
+        "current": current,
+        "others": [task for task in tasks if task is not current],
+        "speciality": speciality,
+        "related": sum(_concerns(task, speciality.words) for task in material.tasks),
     }
 
 
-def _elapsed(now: datetime, since: datetime | None) -> str:
-    if since is None:
-        return ""
-    minutes = max(0, int((now - since).total_seconds() // 60))
-    if minutes < 1:
-        return "less than a minute"
-    if minutes < 60:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
-
-
-def _message(message: Message) -> dict[str, Any]:
-    said = message.content
-    # A text is stored as {"message": text}.
-    plain = (
-        said["message"] if set(said) == {"message"} and isinstance(said["message"], str) else None
-    )
-    text = plain if plain is not None else json.dumps(said, ensure_ascii=False)
+def _team(wanted: Wanted, material: Material, weigh: Weights, now: datetime) -> dict[str, Any]:
+    total, done = sum(material.progress.values()), material.progress.get("completed", 0)
+    ended = [task for task in material.team if task.status not in _OPEN]
+    busy = [task for task in (*material.tasks, *material.team) if task.status == "running"]
+    then = {each["id"] for each in wanted.snapshot["subtasks"]} if wanted.snapshot else set()
+    finished = [
+        task_item(task, now, weigh.finished(task, is_news=str(task.id) in then))
+        | {"is_news": str(task.id) in then}
+        for task in ended
+    ]
+    at_work = [task for task in material.team if task.status in _OPEN]
     return {
-        "sender": one_line(message.from_agent or "system"),
-        "topic": one_line(message.topic or ""),
-        "high": message.priority >= Message.HIGH_PRIORITY,
-        "text": one_line(text, LONGEST_CONTENT),
+        "team": [task_item(task, now, weights.TEAM) for task in at_work],
+        "awaited": [
+            task_item(task, now, weights.AWAITED) for task in at_work if weigh.is_awaited(task)
+        ],
+        "team_blocks": [block_item(block, weights.TEAM_BLOCK) for block in material.team_blocks],
+        "finished": most_relevant(finished),
+        "reviewed": [
+            item
+            for item, task in zip(finished, ended, strict=True)
+            if task.status == "completed" and _concerns(task, _REVIEW_WORDS)
+        ][:3],
+        "progress": material.progress,
+        "progress_mark": mark(weights.PROGRESS),
+        "total": total,
+        "done": done,
+        "percent": 100 * done // total if total else 0,
+        "busy_types": len({task.agent_type for task in busy}),
+    }
+
+
+def _messages(material: Material, weigh: Weights) -> dict[str, Any]:
+    """All of them, and those that each kind of agent cares for."""
+    items = [message_item(message, weigh.message(message)) for message in material.messages]
+    direct = [
+        item
+        for item, message in zip(items, material.messages, strict=True)
+        if message.to_agent is not None
+    ]
+    return {
+        "urgent": [item for item in items if item["high"]],
+        "ordinary": [item for item in items if not item["high"]],
+        "for_developer": _about(items, direct, topics=("task.created", "context.request")),
+        "for_validator": _about(
+            items, direct, topics=("task.completed", "context.request"), senders=_BUILDERS
+        ),
+        "for_specialist": _about(items, direct, topics=("context.request",), senders=_LEADERS),
     }
 
 
 def _about(
-    messages: Iterable[dict[str, Any]],
+    items: Iterable[Item],
+    direct: list[Item],
     *,
     topics: tuple[str, ...],
     senders: tuple[str, ...] = (),
-    high: bool = True,
-) -> list[dict[str, Any]]:
-    """The first three that are on a topic, from one of these senders, or urgent when `high`."""
-    found = [
-        message
-        for message in messages
-        if message["topic"] in topics
-        or (high and message["high"])
-        or any(sender in message["sender"] for sender in senders)
+) -> list[Item]:
+    """Those to the agent alone, and of the others that are urgent, on a topic or from a sender."""
+    return [
+        item
+        for item in items
+        if item["high"]
+        or item["topic"] in topics
+        or any(item is one for one in direct)
+        or any(sender in item["sender"] for sender in senders)
     ]
-    return found[:3]
-
-
-def _block(block: Block) -> dict[str, str]:
-    reason = block.reason or "no reason given"
-    return {
-        "by": one_line(block.blocked_by),
-        "short": one_line(reason, 50),
-        "reason": one_line(reason, 80),
-    }
-
-
-def _action(action: Action) -> dict[str, Any]:
-    ok = action.exit_code == 0
-    return {
-        "tool": one_line(action.tool_name, 80),
-        "outcome": "ok" if ok else f"error ({action.exit_code})",
-        "exit_code": action.exit_code,
-        "duration_ms": action.duration_ms,
-        "files": ", ".join(one_line(name) for name in action.file_paths[:2]),
-    }
-
-
-def _question(question: Question) -> dict[str, str]:
-    answer = question.newest_answer
-    return {
-        "id": question.id,
-        "by": one_line(question.asked_by),
-        "text": one_line(question.question, LONGEST_CONTENT),
-        "answer": one_line(answer.answer, LONGEST_CONTENT) if answer else "",
-        "answered_by": one_line(answer.answered_by) if answer else "",
-    }
-
-
-def _decision(decision: Decision) -> dict[str, str]:
-    return {
-        "by": one_line(decision.decided_by),
-        "text": one_line(decision.decision, LONGEST_CONTENT),
-        "why": one_line(decision.rationale or "", LONGEST_CONTENT),
-    }
-
-
-def _changes(history: list[Action]) -> list[dict[str, str]]:
-    """Files and what became of them, newest first; of several kinds of change the oldest counts."""
-    kinds: dict[str, str] = {}
-    for action in history:
-        kind = _kind_of_change(action.tool_name)
-        for name in action.file_paths:
-            if name not in kinds or kind != "read":
-                kinds[name] = kind
-    return [{"file": one_line(name), "kind": kind} for name, kind in kinds.items()]
-
-
-def _kind_of_change(tool_name: str) -> str:
-    name = tool_name.lower()
-    for words, kind in _KINDS_OF_CHANGE:
-        if any(word in name for word in words):
-            return kind
-    return "read"
 
 
 def _concerns(task: Subtask, words: tuple[str, ...]) -> bool:

@@ -156,6 +156,7 @@ class _Writer:
                 )
             elif number in failing:
                 failure = failing[number]
+                commands = [each for each in commands if each != failure["command"]]
                 self._run(subtask, at, failure["command"], failure["error"], 1)
             elif mended:
                 self._run(subtask, at, mended.pop(), "ok", 0)

@@ -11,7 +11,7 @@ from messaging.models import Message
 from messaging.services.blocking import block_agent, unblock_agent
 from messaging.services.inbox import Inbox, read_inbox
 from messaging.services.messages import send_message
-from sessions_app.briefs.gather import MOST_QUESTIONS
+from sessions_app.briefs.of_session import MOST_QUESTIONS
 from sessions_app.coordinator_objects import question_object
 from sessions_app.coordinator_selectors import questions_concerning
 from sessions_app.services.coordinator import answer_question, ask_question
