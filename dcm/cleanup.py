@@ -20,7 +20,7 @@ from projects.pruning import OLD_ACTIONS
 from realtime.presence import FORGOTTEN_CHANNELS, LOST_SOCKETS
 from realtime.pruning import OLD_EVENTS
 from realtime.waiting import STALE_ACKNOWLEDGEMENTS
-from sessions_app.pruning import ABSENT_AGENTS, TOOL_STARTS
+from sessions_app.pruning import ABSENT_AGENTS, OLD_COMPACTIONS, TOOL_STARTS
 
 logger = logging.getLogger("dcm.cleanup")
 
@@ -31,6 +31,7 @@ PRUNINGS: list[Pruning] = [
     OLD_ACTIONS,
     ABSENT_AGENTS,
     TOOL_STARTS,
+    OLD_COMPACTIONS,
     STORED_REPLIES,
     LOST_SOCKETS,
     FORGOTTEN_CHANNELS,

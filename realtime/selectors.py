@@ -73,6 +73,10 @@ def start_after(event_id: object) -> Start:
     return _start(int(found[2]), epoch, head, oldest)
 
 
+def is_event_id(text: str) -> bool:
+    return _EVENT_ID.fullmatch(text) is not None
+
+
 def start_since(age: timedelta) -> Start:
     """With the first event that is at most so old."""
     epoch, head, _ = _place()

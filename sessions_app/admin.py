@@ -7,6 +7,7 @@ from dcm.lib.admin import RowAdmin, Up
 from sessions_app.models import (
     AgentContext,
     Answer,
+    Compaction,
     ContextEntry,
     CoordinatedAgent,
     Coordination,
@@ -59,6 +60,25 @@ class ToolStartAdmin(RowAdmin):
     sortable = ("started_at",)
     ordering = ("-started_at", "tool_use_id")
     search_fields = ("session_id",)
+
+
+@admin.register(Compaction)
+class CompactionAdmin(RowAdmin):
+    """What a host did, and what it was told: view only."""
+
+    columns = (
+        "session_id",
+        "number",
+        "agent_id",
+        "trigger",
+        "begun_at",
+        "compacted_at",
+        "restores",
+    )
+    up = {"session_id": Up("sessions_app.session")}
+    sortable = ("begun_at",)
+    ordering = ("-begun_at", "id")
+    search_fields = ("session_id", "agent_id")
 
 
 @admin.register(AgentContext)

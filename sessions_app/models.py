@@ -7,7 +7,7 @@ from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.utils import timezone
 
 from projects.models import Project
@@ -279,3 +279,42 @@ class Decision(models.Model):
 
     class Meta:
         indexes = [models.Index("coordination", "number", name="decision_order")]
+
+
+class CompactionQuerySet(models.QuerySet["Compaction"]):
+    def newest_of(self, session_id: str, agent_id: str) -> "Compaction | None":
+        """Its own, else that of the session's main agent, which hosts tell by the session's id."""
+        own = self.filter(session_id=session_id, agent_id__in={agent_id, session_id})
+        return own.order_by(Case(When(agent_id=agent_id, then=0), default=1), "-number").first()
+
+
+class Compaction(models.Model):
+    """One time that a host shortened an agent's memory, and how things stood then.
+
+    It is begun by the host's PreCompact or, where there is none, by the restore itself.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    session_id = models.TextField()
+    number = models.IntegerField()  # within the session, from 1
+    agent_id = models.TextField()
+    trigger = models.TextField(null=True)  # the host's word: manual, auto
+    position = models.TextField()  # id of the newest event then
+    snapshot = models.JSONField(default=dict)  # see services.compact
+    summary = models.TextField(null=True)  # the host's own
+    begun_at = models.DateTimeField(default=timezone.now)
+    compacted_at = models.DateTimeField(null=True)  # null: begun, and not heard of again
+    restored_at = models.DateTimeField(null=True)  # the last time
+    restores = models.IntegerField(default=0)
+    objects = CompactionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["session_id", "number"], name="compaction_number"),
+        ]
+        indexes = [models.Index("begun_at", name="compaction_age")]
+
+    @property
+    def is_open(self) -> bool:
+        """Begun, and neither ended nor restored yet."""
+        return self.compacted_at is None and self.restored_at is None

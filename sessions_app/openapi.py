@@ -33,20 +33,27 @@ from sessions_app import (  # noqa: F401  their other modules
 from sessions_app.serializers import (
     AnyMoment,
     Clamped,
+    CompactionOutput,
     Counter,
     Flag,
     GenerateInput,
+    Position,
     RestoreInput,
     SessionInput,
     SessionOutput,
     SessionUpdate,
 )
 from sessions_app.views.agents import Agents, OneAgent
-from sessions_app.views.context import CompactStatus, Generate, Restore, context
+from sessions_app.views.context import CompactHistory, CompactStatus, Generate, Restore, context
 from sessions_app.views.hooks import claude_code
 from sessions_app.views.sessions import Sessions
 
 NO_RULE: Json = {}
+POSITION: Json = {
+    "type": "string",
+    "pattern": "^msg_[0-9a-z]+_[0-9]{1,18}$",
+    "examples": ["msg_0f3a9c2b7d11_318"],
+}
 DIGITS: Json = {"type": "string", "pattern": "^[0-9]{1,9}$"}
 
 
@@ -79,6 +86,14 @@ class ClampedField(OpenApiSerializerFieldExtension):
         number = {"type": "integer", "minimum": self.target.least, "maximum": self.target.most}
         about = f"Taken as {self.target.floor} to {self.target.ceiling}."
         return {"anyOf": [number, DIGITS], "description": about}
+
+
+class PositionField(OpenApiSerializerFieldExtension):
+    target_class = Position
+    priority = 1
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Json:
+        return POSITION
 
 
 class FlagField(OpenApiSerializerFieldExtension):
@@ -227,18 +242,41 @@ extend_schema_view(
 
 Source = shape(
     "Source",
-    type=serializers.ChoiceField(["task", "message", "blocking", "history", "session", "project"]),
+    type=serializers.ChoiceField(
+        [
+            *("task", "message", "blocking", "history", "session", "project"),
+            *("question", "answer", "decision", "context"),
+        ]
+    ),
     id=serializers.CharField(),
     relevance=serializers.FloatField(min_value=0, max_value=1),
     summary=serializers.CharField(),
 )
-BRIEF = {
+FACTS = {
     "id": Uuid(),
-    "content": serializers.CharField(help_text="Markdown."),
     "token_count": serializers.IntegerField(),
     "truncated": serializers.BooleanField(),
     "generated_at": Moment(),
+    "left_out": JsonObject(help_text="Items that did not fit, by section."),
 }
+BRIEF = {"content": serializers.CharField(help_text="Markdown."), **FACTS}
+READ_AT = {
+    "position": serializers.CharField(help_text="To ask with `since` for what is new later."),
+    "since": shape(
+        "NewsReport",
+        recovered=serializers.BooleanField(),
+        reason=serializers.CharField(required=False, help_text="Why all is told, not the news."),
+    )(required=False),
+}
+BRIEF_SECTION = shape(
+    "BriefSection",
+    heading=serializers.CharField(),
+    items=shape(
+        "BriefItem",
+        text=serializers.CharField(),
+        relevance=serializers.FloatField(allow_null=True, help_text="Null: always shown."),
+    )(many=True),
+)
 WHO = {
     "agent_id": serializers.CharField(),
     "session_id": serializers.CharField(),
@@ -312,8 +350,17 @@ ContextReply = shape(
     agent_id=serializers.CharField(),
     session_id=serializers.CharField(required=False),
     agent_type=serializers.CharField(required=False),
-    brief=shape("BriefText", **BRIEF)(required=False),
+    brief=shape(
+        "BriefText",
+        **FACTS,
+        content=serializers.CharField(required=False, help_text="Markdown."),
+        sections=BRIEF_SECTION(many=True, required=False),
+    )(required=False),
     sources=Source(many=True, required=False),
+    position=serializers.CharField(
+        required=False, help_text="To ask with `since` for what is new later."
+    ),
+    since=READ_AT["since"],
     data=RawContext(required=False),
     counts=RawCounts(required=False),
     context=serializers.JSONField(
@@ -321,6 +368,14 @@ ContextReply = shape(
     ),
     message=serializers.CharField(required=False, help_text="Why there is no brief."),
 )
+
+
+class CompactHistoryReply(
+    page_of("CompactionList", "compactions", CompactionOutput, total=True)  # type: ignore[misc]
+):
+    """Every compaction of a session, the newest first."""
+
+    session_id = serializers.CharField()
 
 
 def _up_to(default: int, least: int, most: int) -> Json:
@@ -336,12 +391,15 @@ operation(
         in_path("agent_id", STRING, "The agent."),
         in_query("session_id", STRING, "Else the agent's newest session at work."),
         in_query("agent_type", STRING, "Else inferred from the agent's id."),
-        in_query("format", STRING, "What to return.", enum=["brief", "raw"], default="brief"),
+        in_query(
+            "format", STRING, "What to return.", enum=["brief", "raw", "json"], default="brief"
+        ),
         in_query("max_tokens", _up_to(2000, 100, 8000), "Size of the brief."),
         in_query("include_history", FLAG, "With recent actions.", default=True),
         in_query("include_messages", FLAG, "With unread messages.", default=True),
         in_query("include_blocking", FLAG, "With who blocks the agent.", default=True),
         in_query("history_limit", _up_to(10, 1, 50), "How many actions."),
+        in_query("since", POSITION, "Only what is new after this `position` of an earlier reply."),
     ],
     replies={200: ContextReply},
 )(context)
@@ -358,6 +416,7 @@ extend_schema_view(
                 success=success(),
                 brief=shape("AddressedBrief", **WHO, **BRIEF)(),
                 sources=Source(many=True),
+                **READ_AT,
             )
         },
         errors={400: "Missing required field: agent_id"},
@@ -379,6 +438,7 @@ extend_schema_view(
                 sources=Source(many=True),
                 session_compacted=serializers.BooleanField(),
                 restored_at=Moment(),
+                position=serializers.CharField(),
             )
         },
     )
@@ -400,10 +460,26 @@ extend_schema_view(
                 compacted_at=Moment(required=False, allow_null=True),
                 compact_summary=serializers.CharField(required=False, allow_null=True),
                 compact_agent=serializers.CharField(required=False, allow_null=True),
+                compactions=serializers.IntegerField(required=False, help_text="How many ended."),
+                begun=serializers.BooleanField(
+                    required=False, help_text="One was announced and not heard of again."
+                ),
+                restored_at=Moment(required=False, allow_null=True),
             )
         },
     )
 )(CompactStatus)
+
+extend_schema_view(
+    get=operation(
+        "getCompactHistory",
+        "Every compaction of a session, the newest first",
+        tag="Context",
+        description="`snapshot` is how things stood when it began.",
+        parameters=[in_path("session_id", STRING, "The session."), limits(20), OFFSET],
+        replies={200: CompactHistoryReply},
+    )
+)(CompactHistory)
 
 # --- hooks ------------------------------------------------------------------------------------
 

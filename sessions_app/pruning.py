@@ -3,10 +3,11 @@ from datetime import timedelta
 from django.utils import timezone
 
 from dcm.lib.pruning import Pruning, of_rows
-from sessions_app.models import CoordinatedAgent, ToolStart
+from sessions_app.models import Compaction, CoordinatedAgent, ToolStart
 from sessions_app.services.coordinator import GRACE, leave_absent_agents
 
 LONGEST_CALL = timedelta(days=1)
+LONGEST_MEMORY = timedelta(days=90)
 
 ABSENT_AGENTS = Pruning(
     "agents",
@@ -20,3 +21,8 @@ TOOL_STARTS = of_rows(
     lambda: ToolStart.objects.filter(started_at__lt=timezone.now() - LONGEST_CALL),
 )
 """Of calls whose end was never told."""
+
+OLD_COMPACTIONS = of_rows(
+    "compactions",
+    lambda: Compaction.objects.filter(begun_at__lt=timezone.now() - LONGEST_MEMORY),
+)

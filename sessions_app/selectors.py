@@ -6,7 +6,7 @@ from django.db.models import Avg, Count, F, Max, Min, Q, Sum
 from django.db.models.fields.json import KT
 
 from projects.models import Request
-from sessions_app.models import Session
+from sessions_app.models import Compaction, Session
 
 MOST_PROJECTS = 10
 
@@ -42,19 +42,41 @@ def sessions_by_project() -> list[dict[str, Any]]:
 
 
 def compaction_of(session_id: str) -> dict[str, Any]:
-    """Whether the session is known and was compacted, and how it was the last time."""
+    """Whether the session is known and was compacted, and how it was the last time.
+
+    begun: a compaction was announced and not heard of again.
+    """
     requests = Request.objects.filter(session_id=session_id)
     marked = requests.filter(metadata__has_key="compacted_at")
     newest = marked.order_by(KT("metadata__compacted_at").desc()).first()
+    rows = list(
+        Compaction.objects.filter(session_id=session_id).defer("snapshot").order_by("-number")
+    )
     if (
         newest is None
         and not requests.exists()
         and not Session.objects.filter(id=session_id).exists()
     ):
         return {"exists": False, "compacted": False, "is_compacted": False}
-    marker = {} if newest is None else newest.metadata
-    facts = {name: marker.get(name) for name in _MARKER}
-    return {"exists": True, "compacted": bool(marker), "is_compacted": bool(marker), **facts}
+    ended = [row for row in rows if row.compacted_at is not None]
+    marker = newest.metadata if newest else _marker_of(ended[0]) if ended else {}
+    return {
+        "exists": True,
+        "compacted": bool(marker),
+        "is_compacted": bool(marker),
+        **{name: marker.get(name) for name in _MARKER},
+        "compactions": len(ended),
+        "begun": any(row.is_open for row in rows),
+        "restored_at": max((row.restored_at for row in rows if row.restored_at), default=None),
+    }
 
 
 _MARKER = ("compacted_at", "compact_summary", "compact_agent")
+
+
+def _marker_of(row: Compaction) -> dict[str, Any]:
+    return {
+        "compacted_at": row.compacted_at,
+        "compact_summary": row.summary,
+        "compact_agent": row.agent_id,
+    }

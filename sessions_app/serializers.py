@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from dcm.lib.api import Boolean, Input, Integer, Moment, Output, Text, Uuid
-from sessions_app.models import Session
+from dcm.lib.api import Boolean, Input, Integer, JsonObject, Moment, Output, Text, Uuid
+from realtime.selectors import is_event_id
+from sessions_app.models import Compaction, Session
 
 
 class SessionInput(Input):
@@ -88,6 +89,19 @@ class Flag(Boolean):
         return super().to_internal_value(data)
 
 
+class Position(Text):
+    """The `position` of an earlier reply."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not is_event_id(text):
+            raise serializers.ValidationError(NO_POSITION)
+        return str(text)
+
+
+NO_POSITION = "Expected the position of an earlier reply"
+
+
 class GenerateInput(Input):
     agent_id = Text()
     session_id = Text()
@@ -98,6 +112,7 @@ class GenerateInput(Input):
     include_messages = Flag(required=False)
     include_blocking = Flag(required=False)
     project_id = Uuid(required=False)
+    since = Position(required=False)
 
 
 class RestoreInput(Input):
@@ -106,3 +121,22 @@ class RestoreInput(Input):
     agent_type = Text(required=False, allow_blank=True)
     compact_summary = Text(required=False, allow_blank=True)
     max_tokens = Integer(required=False, least=100, most=8000)
+
+
+class CompactionOutput(Output[Compaction]):
+    snapshot = JsonObject()
+
+    class Meta:
+        model = Compaction
+        fields = [
+            "number",
+            "agent_id",
+            "trigger",
+            "summary",
+            "position",
+            "begun_at",
+            "compacted_at",
+            "restored_at",
+            "restores",
+            "snapshot",
+        ]

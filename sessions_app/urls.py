@@ -11,6 +11,7 @@ urlpatterns = [
     path("context/generate", context.Generate.as_view()),
     path("context/<text:agent_id>", context.context),
     path("compact/restore", context.Restore.as_view()),
+    path("compact/history/<text:session_id>", context.CompactHistory.as_view()),
     path("compact/status/<text:session_id>", context.CompactStatus.as_view()),
     path("search", search.Search.as_view()),
     path("agents", agents.Agents.as_view()),

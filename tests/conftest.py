@@ -107,6 +107,7 @@ TABLES = [
     "sessions_app_toolstart",
     "sessions_app_agentcontext",
     "sessions_app_coordination",
+    "sessions_app_compaction",
     "idempotency_storedreply",
     "redaction_count",
     "realtime_rememberedchannel",

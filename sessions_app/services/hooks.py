@@ -25,10 +25,10 @@ from projects.services.requests import create_request, update_request
 from projects.services.subtasks import create_subtask, update_subtask
 from projects.services.tasks import create_task, update_task
 from projects.tool_types import AGENT_TOOLS, classify, guess_prompt_type
-from sessions_app.briefs import generate_brief
+from sessions_app.briefs import Brief, generate_brief
 from sessions_app.hook_events import HookEvent, as_label, as_text, cut, shorten
 from sessions_app.models import Session, ToolStart
-from sessions_app.services.compact import mark_compacted
+from sessions_app.services.compact import begin_compaction, end_compaction, restore_context
 from sessions_app.services.sessions import (
     find_or_create_session,
     resume_session,
@@ -104,14 +104,29 @@ def _start_session(event: HookEvent) -> Reply:
     _session(event)
     if event.text("source") not in {"resume", "compact", "fork"}:
         return {}
-    brief = generate_brief(
-        agent_id=_agent_id(event),
-        session_id=event.session_id,
-        agent_type=event.label("agent_type") or MAIN_AGENT_TYPE,
-        max_tokens=MOST_BRIEF_TOKENS,
-    )
+    brief = _restored(event) if event.text("source") == "compact" else _brief(event)
     name = event.fields["hook_event_name"]
     return {"hookSpecificOutput": {"hookEventName": name, "additionalContext": brief.content}}
+
+
+def _brief(event: HookEvent) -> Brief:
+    return generate_brief(
+        agent_id=_agent_id(event),
+        session_id=event.session_id,
+        agent_type=_agent_type(event),
+        max_tokens=MOST_BRIEF_TOKENS,
+    )
+
+
+def _restored(event: HookEvent) -> Brief:
+    """Without the summary: the host itself has that."""
+    restored = restore_context(
+        session_id=event.session_id,
+        agent_id=_agent_id(event),
+        agent_type=_agent_type(event),
+        max_tokens=MOST_BRIEF_TOKENS,
+    )
+    return restored.brief
 
 
 def _begin_request(event: HookEvent) -> None:
@@ -146,11 +161,22 @@ def _end_session(event: HookEvent) -> None:
         update_session(event.session_id, ended_at=event.at)
 
 
-def _note_compaction(event: HookEvent) -> None:
+def _begin_compaction(event: HookEvent) -> None:
     _session(event)
-    mark_compacted(
+    begin_compaction(
         session_id=event.session_id,
         agent_id=_agent_id(event),
+        agent_type=_agent_type(event),
+        trigger=event.label("trigger"),
+    )
+
+
+def _end_compaction(event: HookEvent) -> None:
+    _session(event)
+    end_compaction(
+        session_id=event.session_id,
+        agent_id=_agent_id(event),
+        agent_type=_agent_type(event),
         summary=as_text(event.fields.get("compact_summary")),
         at=event.at,
     )
@@ -350,6 +376,10 @@ def _agent_id(event: HookEvent) -> str:
     return event.label("agent_id") or event.session_id
 
 
+def _agent_type(event: HookEvent) -> str:
+    return event.label("agent_type") or MAIN_AGENT_TYPE
+
+
 def _id_of(event: HookEvent, kind: str, host_id: str) -> uuid.UUID:
     """Always the same for what the host calls by this id in this session."""
     return uuid.uuid5(_NAMESPACE, "\n".join((event.session_id, kind, host_id)))
@@ -362,8 +392,8 @@ _HANDLERS: dict[str, Callable[[HookEvent], None]] = {
     "SubagentStop": _stop_subagent,
     "TaskCreated": _create_host_task,
     "TaskCompleted": _complete_host_task,
-    "PreCompact": _note_compaction,
-    "PostCompact": _note_compaction,
+    "PreCompact": _begin_compaction,
+    "PostCompact": _end_compaction,
     "Stop": _end_turn,
     "StopFailure": _end_turn,
     "SessionEnd": _end_session,

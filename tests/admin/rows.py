@@ -19,6 +19,7 @@ from routing.models import ProjectToolScore
 from sessions_app.models import (
     AgentContext,
     Answer,
+    Compaction,
     ContextEntry,
     CoordinatedAgent,
     Coordination,
@@ -87,6 +88,9 @@ def _make_branch(text: str) -> None:
     Subscription.objects.create(agent_id=name, topic="task.created", callback_url=text)
     Block.objects.create(blocked_by=name, blocked_agent=f"{name}2", reason=text)
     ToolStart.objects.create(tool_use_id=name, session_id=name, description=text)
+    Compaction.objects.create(
+        session_id=name, number=1, agent_id=text, position=text, summary=text, trigger=text
+    )
     AgentContext.objects.create(
         project=project, agent_id=name, agent_type=text, progress_summary=text
     )

@@ -14,7 +14,7 @@ from dcm.lib.threads import in_thread
 from messaging.models import Message
 from projects.models import Action
 from realtime.models import EventHead, LoggedEvent
-from sessions_app.models import ToolStart
+from sessions_app.models import Compaction, ToolStart
 from tests.conftest import Api, Listen
 from tests.factories import make_action
 
@@ -92,6 +92,10 @@ async def test_a_sweep_takes_everything_in_any_number(api: Api) -> None:
         ToolStart.objects.bulk_create(
             ToolStart(tool_use_id=str(n), session_id="s", started_at=old) for n in range(1_100)
         )
+        for number, age in ((1, 91), (2, 1)):
+            Compaction.objects.create(
+                session_id="s", number=number, begun_at=timezone.now() - timedelta(days=age)
+            )
         StoredReply.objects.create(key="k", fingerprint=b"", created_at=old)
         StoredReply.objects.create(key="young", fingerprint=b"")
         return sweep()
@@ -99,6 +103,7 @@ async def test_a_sweep_takes_everything_in_any_number(api: Api) -> None:
     pruned = await in_thread(fill_and_sweep)
 
     assert (pruned["tool starts"], pruned["stored replies"]) == (1_100, 1)
+    assert pruned["compactions"] == 1
     stats = (await api.get("/api/cleanup/stats")).json()
     assert stats["last_cleanup"]["deletedMessages"] == 0
     assert stats["messages"] == {"total": 0, "expired": 0, "unread": 0, "byTopic": {}}

@@ -172,6 +172,9 @@ async def test_briefs_are_read_made_and_restored(dcm: DCMClient) -> None:
     assert generated.brief.agent_id == "backend"
     assert restored.session_compacted
     assert dcm.get_compact_status("run-1").compact_summary == "Login is half done"
+    assert [each.number for each in dcm.list_compactions("run-1")] == [1]
+    assert context.position is not None
+    assert dcm.get_context("backend", session_id="run-1", since=context.position).since
     assert dcm.get_raw_context("backend", session_id="run-1")["agent_id"] == "backend"
     assert dcm.get_context("nobody").brief is None
 

@@ -21,6 +21,7 @@ OURS = {
     "getSchema",
     "getLiveness",
     "getAction",
+    "getCompactHistory",
     "listEvents",
     "listKnownAgents",
     "getKnownAgent",

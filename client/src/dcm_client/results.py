@@ -251,15 +251,18 @@ class Brief(Result):
     truncated: bool
     generated_at: datetime
     id: str | None = None
+    left_out: dict[str, int] = {}
 
 
 class Context(Result):
-    """brief: None, with a message, when the agent has no session."""
+    """brief: None, with a message, when the agent has no session. position: see get_context()."""
 
     agent_id: str
     session_id: str | None = None
     agent_type: str | None = None
     brief: Brief | None = None
+    position: str | None = None
+    since: Json | None = None
     sources: list[Any] = []
     message: str | None = None
 
@@ -291,6 +294,24 @@ class CompactStatus(Result):
     compacted_at: str | None = None
     compact_summary: str | None = None
     compact_agent: str | None = None
+    compactions: int = 0
+    begun: bool = False
+    restored_at: datetime | None = None
+
+
+class Compaction(Result):
+    """snapshot: how things stood when it began."""
+
+    number: int
+    agent_id: str
+    position: str
+    begun_at: datetime
+    restores: int
+    snapshot: Json
+    trigger: str | None = None
+    summary: str | None = None
+    compacted_at: datetime | None = None
+    restored_at: datetime | None = None
 
 
 # --- messages -----------------------------------------------------------------------------------

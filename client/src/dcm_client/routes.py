@@ -18,6 +18,7 @@ from dcm_client.results import (
     Block,
     Blocking,
     CleanupStats,
+    Compaction,
     CompactStatus,
     Context,
     Decision,
@@ -550,9 +551,12 @@ class Routes:
         session_id: str | None = None,
         agent_type: str | None = None,
         max_tokens: int | None = None,
+        since: str | None = None,
     ) -> Call[Context]:
-        """What the agent should know now."""
-        query = given(session_id=session_id, agent_type=agent_type, max_tokens=max_tokens)
+        """What the agent should know now. since: the `position` of an earlier one, for news."""
+        query = given(
+            session_id=session_id, agent_type=agent_type, max_tokens=max_tokens, since=since
+        )
         return _get(path("context", agent_id), Context, **query)
 
     @route
@@ -605,6 +609,11 @@ class Routes:
     @route
     def get_compact_status(self, session_id: str) -> Call[CompactStatus]:
         return _get(path("compact", "status", session_id), CompactStatus)
+
+    @listing
+    def list_compactions(self, session_id: str, *, limit: int | None = None) -> Listing[Compaction]:
+        """Newest first."""
+        return _list(path("compact", "history", session_id), "compactions", Compaction, limit)
 
     # --- messages, subscriptions, blocks --------------------------------------------------------
 
