@@ -4,9 +4,10 @@ import pytest
 
 from tests.evaluation.questions import questions_of
 from tests.evaluation.recording import NAMES, facts_of
-from tests.evaluation.score import record_all, table
+from tests.evaluation.score import original, ours, record_all, score
 
 AGENTS, QUESTIONS, ACTIONS = 10, 200, 3_000
+ENOUGH = 0.9
 
 
 def test_the_runs_are_several_and_long(database: None) -> None:
@@ -17,7 +18,16 @@ def test_the_runs_are_several_and_long(database: None) -> None:
     assert len({each.agent_id for each in asked}) >= AGENTS
     assert len(asked) >= QUESTIONS
     assert sum(each.actions for each in recordings) >= ACTIONS
-    assert table(recordings).count("\n") > len({each.kind for each in asked})
+
+
+def test_a_brief_of_a_thousand_tokens_answers_nine_of_ten_questions(database: None) -> None:
+    recordings = record_all()
+
+    told = score(recordings, ours, 1_000)
+    told_by_original = score(recordings, original, 1_000)
+
+    assert told.share >= ENOUGH, [f"{each.agent_id}: {each.question}" for each in told.missing]
+    assert told.share > told_by_original.share > 0
 
 
 @pytest.mark.parametrize("name", NAMES)
