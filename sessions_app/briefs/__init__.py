@@ -1,5 +1,6 @@
 """What an agent should know now, as text fitted to its kind. Contract: context-briefs."""
 
+import dataclasses
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +13,7 @@ from sessions_app.briefs.budget import Document, fitted, read
 from sessions_app.briefs.gather import gather
 from sessions_app.briefs.material import Material, Wanted
 from sessions_app.briefs.news import Place, place_in_log
+from sessions_app.briefs.recall import recall
 from sessions_app.briefs.render import render
 from sessions_app.briefs.tokens import count_tokens
 
@@ -58,6 +60,8 @@ def generate_brief(
     wanted = wanted_by(agent_id=agent_id, session_id=session_id, agent_type=agent_type, **options)
     place = place_in_log(wanted.since)
     material = gather(wanted, place)
+    if material.news is None:
+        material = dataclasses.replace(material, recalled=recall(material))
     return _brief(wanted, material, place, now)
 
 

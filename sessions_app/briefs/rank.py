@@ -30,7 +30,11 @@ _MOST_TELLING = 4
 def words_of(text: str) -> set[str]:
     """Lower case, without endings and without words that tell nothing; identifiers are split."""
     words = (word.lower() for word in _WORD.findall(text[:LONGEST]))
-    return {_stem(word) for word in words if len(word) > 2 and word not in _STOP_WORDS}
+    return {_stem(word) for word in words if is_telling(word)}
+
+
+def is_telling(word: str) -> bool:
+    return len(word) > 2 and word not in _STOP_WORDS
 
 
 def _stem(word: str) -> str:

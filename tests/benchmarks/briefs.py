@@ -134,6 +134,7 @@ def measure(recording: Any) -> list[tuple[str, list[float], list[float]]]:
     from sessions_app.briefs.budget import fitted, read
     from sessions_app.briefs.gather import gather
     from sessions_app.briefs.news import place_in_log
+    from sessions_app.briefs.recall import recall
     from sessions_app.briefs.render import render
 
     who = {"agent_id": AGENT_ID, "session_id": recording.session_id}
@@ -142,6 +143,7 @@ def measure(recording: Any) -> list[tuple[str, list[float], list[float]]]:
     marked = render(wanted, material, timezone.now())
     steps: list[tuple[str, Callable[[], object]]] = [
         ("gather", lambda: gather(wanted, place_in_log(None))),
+        ("recall earlier work", lambda: recall(material)),
         ("rank and render", lambda: render(wanted, material, timezone.now())),
         ("fit to 1,000 tokens", lambda: fitted(read(marked), 1_000)),
         ("all", lambda: generate_brief(**who, agent_type="backend-laravel", max_tokens=1_000)),

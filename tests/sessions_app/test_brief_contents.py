@@ -11,7 +11,7 @@ from dcm.lib.threads import in_thread
 from projects.models import Action
 from sessions_app.models import ContextEntry, Coordination, Decision, Session
 from tests.conftest import Api
-from tests.factories import make_action, make_message, make_request, make_subtask
+from tests.factories import make_action, make_message, make_request, make_subtask, make_task
 from tests.sessions_app.test_briefs import brief, make_wave
 
 
@@ -309,3 +309,23 @@ async def test_texts_longer_than_any_budget_are_cut(api: Api, max_tokens: int) -
     assert reply["brief"]["token_count"] <= max_tokens
     assert reply["brief"]["content"].startswith("# Developer brief")
     assert reply["brief"]["truncated"] is True
+
+
+async def test_earlier_work_like_the_request_is_recalled(api: Api) -> None:
+    def work() -> None:
+        now = make_wave()
+        then = timezone.now() - timedelta(days=3)
+        request = make_request(project=now.request.project, session_id="s-0", created_at=then)
+        wave = make_task(request=request, created_at=then)
+        for text in ("Login form keeps the password", "Invoices in two columns"):
+            make_subtask(task=wave, description=text, status="completed", created_at=then)
+        now.request.prompt = "The login form forgets the password"
+        now.request.save()
+        make_subtask(task=now, agent_id="ag-7", status="running")
+
+    await in_thread(work)
+
+    content = await content_of(api, "ag-7")
+
+    assert 'subtask: "Login form keeps the password"' in content
+    assert "Invoices" not in content

@@ -23,7 +23,7 @@ from tests.factories import (
     make_task,
 )
 
-QUERIES = 8
+QUERIES = 13
 
 
 def make_wave(session_id: str = "s-1", **columns: Any) -> Task:
@@ -300,6 +300,7 @@ async def test_what_was_recorded_is_data_and_forges_nothing(api: Api, hostile: s
 async def test_the_number_of_queries_is_fixed(api: Api) -> None:
     def measured() -> list[int]:
         wave = make_wave()
+        Request.objects.update(prompt="The login form forgets the password")
         found = []
         for many in (1, 30):
             for number in range(many):
