@@ -87,14 +87,18 @@ WITH recent AS (
     SELECT {_LIGHT} FROM projects_action WHERE session_id = other.id
     ORDER BY created_at DESC LIMIT 100
   ) theirs
+), each_path AS (
+  SELECT unnest(file_paths) AS path, session_id, subtask_id, tool_name, created_at,
+         (extract(epoch FROM created_at) * 1000000)::bigint::text || id::text AS newest
+  FROM recent
 ), by_tool AS (
   SELECT path, session_id, subtask_id, tool_name, count(*) AS times,
-         max(created_at) AS touched_at, max(created_at::text || id::text) AS newest
-  FROM recent CROSS JOIN LATERAL unnest(file_paths) path GROUP BY 1, 2, 3, 4
+         max(created_at) AS touched_at, max(newest COLLATE "C") AS newest
+  FROM each_path GROUP BY 1, 2, 3, 4
 ), touched AS (
   SELECT path, session_id, subtask_id, bool_or(tool_name ~* '{_CHANGES}') AS is_changed,
          coalesce(sum(times) FILTER (WHERE tool_name ~* '{_CHANGES}'), 0)::int AS times,
-         max(touched_at) AS touched_at, max(newest) AS newest
+         max(touched_at) AS touched_at, max(newest COLLATE "C") AS newest
   FROM by_tool GROUP BY 1, 2, 3
 )
 SELECT path,
