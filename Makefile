@@ -40,7 +40,6 @@ openapi: $(DEVELOPMENT) ## write docs/openapi.yaml anew
 
 bench: $(DEVELOPMENT) ## measure; ARGS=--write keeps the report
 	$(PYTHON) -m tests.benchmarks $(ARGS)
-	$(PYTHON) -m tests.benchmarks.briefs $(ARGS)
 
 # Stamps: installed again only when the list of packages changes.
 $(RUNTIME): requirements.txt | $(PYTHON)

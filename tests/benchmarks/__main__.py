@@ -1,135 +1,53 @@
-"""`make bench`: how far the server is from its limits, as ratios within one run.
+"""`make bench`: how fast the server is, as ratios within one run where there is a floor.
 
-A real server process, a real PostgreSQL, a load generator in a process of its own. Floor and load
-take turns, so that both see the same noise; medians are shown.
+Real server processes and a real PostgreSQL; each subject in a process of its own. Medians; what is
+compared takes turns, so that both see the same noise.
 """
 
 import argparse
-import statistics
+import importlib
+import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-
-from tests.benchmarks import load
-from tests.benchmarks.fanout import fanout_report
-from tests.benchmarks.floor import Floor
-from tests.benchmarks.load import Load
-from tests.benchmarks.machine import machine, tell
-from tests.benchmarks.routing import routing_report
-from tests.serve.serving import Serving, temporary_home
-
 REPORTS = Path(__file__).parents[2] / "docs" / "benchmarks"
-SUBJECTS: dict[str, Callable[[Serving, Path, argparse.Namespace], str]] = {
-    "actions": lambda serving, home, asked: actions_report(
-        serving, Floor(home), asked.rounds, asked.seconds
-    ),
-    "fanout": lambda serving, home, asked: fanout_report(serving, asked.rounds),
-    "routing": lambda serving, home, asked: routing_report(serving, Floor(home)),
+SUBJECTS = {
+    "actions": "recording actions, beside pgbench",
+    "fanout": "from one event to every socket, beside a bare loop",
+    "coordinator": "one shared entry to a thousand sockets",
+    "hook": "how long a host waits for dcm-hook",
+    "briefs": "time at 100,000 actions, and the share of questions that briefs answer",
+    "routing": "suggestions among a million scores",
+    "search": "searches among a million actions; takes some minutes",
 }
-CONNECTIONS = (1, 8, 32)
-TARGETS = {1: 0.3, 32: 1.5}
-COLUMNS = (
-    *("Connections", "Server, req/s", "p50 ms", "p99 ms"),
-    *("Floor, commit each", "Ratio", "Target", "Floor, one commit", "Ratio"),
-)
-MOST_MEGABYTES = 150
-ENOUGH_ACTIONS = 20_000
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, prog="make bench ARGS=")
-    parser.add_argument("subjects", nargs="*", help=f"of {', '.join(SUBJECTS)} (default: all)")
-    parser.add_argument("--seconds", type=float, default=5, help="of each run (default: 5)")
-    parser.add_argument("--rounds", type=int, default=3, help="of each pair (default: 3)")
+    parser = argparse.ArgumentParser(
+        prog="make bench ARGS=",
+        description=__doc__,
+        epilog="\n".join(f"  {name:12} {what}" for name, what in SUBJECTS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("subjects", nargs="*", help="see below (default: all)")
+    parser.add_argument("--seconds", type=float, default=5, help="of a run under load (default: 5)")
+    parser.add_argument("--rounds", type=int, default=3, help="of what takes turns (default: 3)")
     parser.add_argument("--write", action="store_true", help="keep the reports in docs/benchmarks")
     asked = parser.parse_args()
     if unknown := sorted({*asked.subjects} - {*SUBJECTS}):
         parser.error(f"no such subject: {', '.join(unknown)}")
-    for subject in asked.subjects or SUBJECTS:
-        tell(subject)
-        with temporary_home() as home, Serving(home) as serving:
-            report = SUBJECTS[subject](serving, home, asked)
-        sys.stdout.write(report)
-        if asked.write:
-            (REPORTS / f"{subject}.md").write_text(report)
+    if len(asked.subjects) != 1:
+        options = ["--seconds", str(asked.seconds), "--rounds", str(asked.rounds)]
+        options += ["--write"] if asked.write else []
+        command = [sys.executable, "-m", "tests.benchmarks", *options]
+        codes = [subprocess.call([*command, each]) for each in asked.subjects or SUBJECTS]
+        return max(codes)
+    (subject,) = asked.subjects
+    report: str = importlib.import_module(f"tests.benchmarks.{subject}").report(asked)
+    sys.stdout.write(report)
+    if asked.write:
+        (REPORTS / f"{subject}.md").write_text(report)
     return 0
-
-
-def actions_report(serving: Serving, floor: Floor, rounds: int, seconds: float) -> str:
-    rows = []
-    for connections in CONNECTIONS:
-        pairs = []
-        for _ in range(rounds):
-            tell(f"POST /api/actions, {connections} connections")
-            each = floor.run(connections=connections, seconds=seconds, commits="each")
-            one = floor.run(connections=connections, seconds=seconds, commits="one")
-            pairs.append((each, one, drive(serving, connections, seconds)))
-        rows.append(row(connections, pairs))
-    with floor.connect() as link:
-        found = link.execute(
-            "SELECT count(*), pg_total_relation_size('projects_action') FROM projects_action"
-        ).fetchone()
-    assert found is not None
-    count, size = found
-    while count < ENOUGH_ACTIONS:
-        before = count
-        tell(f"{ENOUGH_ACTIONS - count:,} more actions")
-        count += round(drive(serving, 32, seconds).per_second * seconds)
-        assert count > before
-    peak = sum(map(peak_megabytes, server_processes(serving)))
-    return "\n".join(
-        [
-            "# POST /api/actions",
-            "",
-            f"{machine()}. One server process, embedded PostgreSQL, {rounds} rounds of",
-            f"{seconds:g} s each, medians. The floor is the same work (one action row, ten keyword",
-            "upserts) by pgbench, at as many connections, in turns with the server: with a commit",
-            "for each statement, as the original does it, and with one commit per action.",
-            "",
-            f"| {' | '.join(COLUMNS)} |",
-            "|---" * len(COLUMNS) + "|",
-            *rows,
-            "",
-            f"Peak memory of the server after {count:,} actions: {peak:.0f} MB (target: under",
-            f"{MOST_MEGABYTES}). Bytes per stored action with its indexes: {size // count:,}.",
-            "",
-        ]
-    )
-
-
-def drive(serving: Serving, connections: int, seconds: float) -> Load:
-    found = load.run(serving.port("PORT"), connections=connections, seconds=seconds)
-    if found.failures:
-        raise SystemExit(f"{found.failures} requests failed")
-    return found
-
-
-def row(connections: int, pairs: list[tuple[float, float, Load]]) -> str:
-    ratio = statistics.median(reached.per_second / each for each, _, reached in pairs)
-    target = TARGETS.get(connections)
-    figures = [
-        str(connections),
-        f"{statistics.median(reached.per_second for _, _, reached in pairs):,.0f}",
-        f"{statistics.median(reached.p50_ms for _, _, reached in pairs):.1f}",
-        f"{statistics.median(reached.p99_ms for _, _, reached in pairs):.1f}",
-        f"{statistics.median(each for each, _, _ in pairs):,.0f}",
-        f"{ratio:.2f}",
-        "" if target is None else f"{target:.1f} {'met' if ratio >= target else 'missed'}",
-        f"{statistics.median(one for _, one, _ in pairs):,.0f}",
-        f"{statistics.median(reached.per_second / one for _, one, reached in pairs):.2f}",
-    ]
-    return f"| {' | '.join(figures)} |"
-
-
-def server_processes(serving: Serving) -> list[psutil.Process]:
-    return [psutil.Process(serving.process.pid), *serving.workers()]
-
-
-def peak_megabytes(process: psutil.Process) -> float:
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 if __name__ == "__main__":

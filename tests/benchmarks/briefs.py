@@ -1,16 +1,11 @@
-"""How long a brief takes at a hundred thousand actions, and how much of what agents ask it tells.
-
-`python -m tests.benchmarks.briefs` prints the report, `--write` keeps it. Medians within one run.
-"""
+"""How long a brief takes, and how much of what agents ask after a compaction it tells."""
 
 import argparse
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import django
@@ -19,24 +14,12 @@ from django.test.utils import setup_databases, teardown_databases
 # Before anything of Django.
 import tests.environment
 
-REPORT = Path(__file__).parents[2] / "docs" / "benchmarks" / "briefs.md"
 ACTIONS = 100_000
 ROUNDS = 50
 TARGET_MS = 10
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help=f"keep the report as {REPORT.name}")
-    asked, _ = parser.parse_known_args()  # `make bench` has options for others, too
-    report = briefs_report()
-    sys.stdout.write(report)
-    if asked.write:
-        REPORT.write_text(report)
-    return 0
-
-
-def briefs_report() -> str:
+def report(asked: argparse.Namespace) -> str:
     from dcm.lib.embedded import EmbeddedPostgres
 
     server = EmbeddedPostgres(tests.environment.HOME)
@@ -53,7 +36,7 @@ def briefs_report() -> str:
 
 
 def _report() -> str:
-    from tests.benchmarks.__main__ import machine, tell
+    from tests.benchmarks.machine import machine, tell
     from tests.evaluation.score import record_all, table
 
     tell("recorded runs")
@@ -70,7 +53,7 @@ def _report() -> str:
         [
             "# Briefs",
             "",
-            f"{machine()}, embedded PostgreSQL. `python -m tests.benchmarks.briefs --write`.",
+            f"{machine()}, embedded PostgreSQL. ",
             "",
             f"## Time, with {ACTIONS:,} actions",
             "",
@@ -160,8 +143,3 @@ def timed(step: Callable[[], object]) -> tuple[list[float], list[float]]:
         elapsed.append(1_000 * (time.perf_counter() - began))
         processor.append(1_000 * (time.process_time() - used))
     return elapsed, processor
-
-
-if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dcm.settings")
-    sys.exit(main())

@@ -1,20 +1,17 @@
 """How long one shared entry takes to reach a thousand coordinator sockets of one server process.
 
-`python -m tests.benchmarks.coordinator` prints the figures. Server and sockets share the machine,
+Server and sockets share the machine,
 and the time ends when this process has read the last frame, so it counts both sides.
 """
 
+import argparse
 import asyncio
 import contextlib
-import json
 import statistics
-import sys
-import tempfile
 import time
-from pathlib import Path
-from typing import Any
 
-from tests.serve.serving import Serving
+from tests.benchmarks.machine import machine
+from tests.serve.serving import Serving, temporary_home
 from tests.sockets import allow_open_files
 from tests.trpc.client import RawClient, new_session, share
 
@@ -22,20 +19,24 @@ SUBSCRIBERS = 1_000
 ROUNDS = 5
 
 
-def measure() -> dict[str, Any]:
-    """subscribers, rounds, and median_ms and slowest_ms of a share until all of them have it."""
+def report(asked: argparse.Namespace) -> str:
     allow_open_files(3 * SUBSCRIBERS)
-    with tempfile.TemporaryDirectory(prefix="dcm-bench-") as outer:
-        Path(outer).chmod(0o711)  # as root PostgreSQL runs as another user
-        with Serving(Path(outer) / "home") as serving:
-            url = f"ws://127.0.0.1:{serving.port('COORDINATOR_PORT')}/?session={new_session()}"
-            rounds_ms = asyncio.run(_measure_rounds(url))
-    return {
-        "subscribers": SUBSCRIBERS,
-        "rounds": ROUNDS,
-        "median_ms": round(statistics.median(rounds_ms), 1),
-        "slowest_ms": round(max(rounds_ms), 1),
-    }
+    with temporary_home() as home, Serving(home) as serving:
+        url = f"ws://127.0.0.1:{serving.port('COORDINATOR_PORT')}/?session={new_session()}"
+        rounds_ms = asyncio.run(_measure_rounds(url))
+    return "\n".join(
+        [
+            "# One shared entry to a thousand coordinator sockets",
+            "",
+            f"{machine()}. One server process, {SUBSCRIBERS:,} subscribers, {ROUNDS} rounds.",
+            "From the call until the last subscriber has read it, so the time counts both sides.",
+            "",
+            "| Median ms | Slowest ms |",
+            "|---|---|",
+            f"| {statistics.median(rounds_ms):.0f} | {max(rounds_ms):.0f} |",
+            "",
+        ]
+    )
 
 
 async def _measure_rounds(url: str) -> list[float]:
@@ -57,7 +58,3 @@ async def _share_with_all(writer: RawClient, readers: list[RawClient], value: st
     assert all(frame["result"]["data"]["value"] == value for frame in heard)
     await sharing
     return (ended_at - began_at) * 1000
-
-
-if __name__ == "__main__":
-    sys.stdout.write(json.dumps(measure(), indent=2) + "\n")

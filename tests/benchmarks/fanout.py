@@ -1,5 +1,6 @@
 """How fast one event reaches every socket of one server process, beside a bare loop over them."""
 
+import argparse
 import contextlib
 import socket
 import statistics
@@ -14,7 +15,7 @@ import psutil
 
 from tests.benchmarks.listeners import PUBLISHERS, FanOut, Listeners
 from tests.benchmarks.machine import machine, tell
-from tests.serve.serving import Serving
+from tests.serve.serving import Serving, temporary_home
 from tests.sockets import allow_open_files
 
 SOCKETS = (100, 1_000)
@@ -69,7 +70,12 @@ class Run:
     socket_bytes: float
 
 
-def fanout_report(serving: Serving, rounds: int) -> str:
+def report(asked: argparse.Namespace) -> str:
+    with temporary_home() as home, Serving(home) as serving:
+        return _report(serving, asked.rounds)
+
+
+def _report(serving: Serving, rounds: int) -> str:
     allow_open_files(3 * max(SOCKETS))
     server = Target(
         serving.port("WS_PORT"),

@@ -1,4 +1,4 @@
-"""How long a host waits for dcm-hook, start to exit. `python -m tests.benchmarks.hook`.
+"""How long a host waits for dcm-hook, start to exit.
 
 With the server up, with nothing listening, and with a server that never answers; beside it what
 Python takes to start and do nothing.
@@ -17,26 +17,24 @@ from tests.benchmarks.machine import machine
 from tests.client.hooks import PROGRAM, hang, nowhere, strange_server, tool_call
 from tests.serve.serving import Serving, temporary_home
 
+RUNS = 200
 TARGET_MS = 60
 LONGEST_MS = 1_000
 NOTHING = (sys.executable, "-c", "pass")
 HOOK = (str(PROGRAM),)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=200, help="fewer for the server that hangs")
-    runs = parser.parse_args().runs
-    rows = [row("(Python alone)", measure(NOTHING, "", runs))]
+def report(asked: argparse.Namespace) -> str:
+    rows = [row("(Python alone)", measure(NOTHING, "", RUNS))]
     with temporary_home() as home, Serving(home) as serving:
         url = f"http://127.0.0.1:{serving.port('PORT')}"
-        rows.append(row("up", measure(HOOK, url, runs), TARGET_MS))
-    rows.append(row("down", measure(HOOK, nowhere(), runs), TARGET_MS))
+        rows.append(row("up", measure(HOOK, url, RUNS), TARGET_MS))
+    rows.append(row("down", measure(HOOK, nowhere(), RUNS), TARGET_MS))
     with strange_server(hang) as url:
-        rows.append(row("hanging", measure(HOOK, url, max(1, runs // 10)), LONGEST_MS))
+        rows.append(row("hanging", measure(HOOK, url, RUNS // 10), LONGEST_MS))
     head = "| Server | Runs | Median ms | p99 ms | Longest ms | Target of the median |"
     lines = ["# dcm-hook", "", f"{machine()}.", "", head, "|---" * 6 + "|", *rows, ""]
-    sys.stdout.write("\n".join(lines))
+    return "\n".join(lines)
 
 
 def measure(command: tuple[str, ...], url: str, runs: int) -> list[float]:
@@ -63,7 +61,3 @@ def row(server: str, taken: list[float], target: int | None = None) -> str:
     verdict = "" if target is None else f"{target} {'met' if median <= target else 'missed'}"
     figures = f"{len(taken)} | {median:.0f} | {p99:.0f} | {max(taken):.0f}"
     return f"| {server} | {figures} | {verdict} |"
-
-
-if __name__ == "__main__":
-    main()

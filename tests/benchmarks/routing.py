@@ -1,13 +1,9 @@
-"""How long a suggestion takes with a million keyword scores, and how PostgreSQL finds it.
+"""How long a suggestion takes with a million keyword scores, and how PostgreSQL finds it."""
 
-`python -m tests.benchmarks.routing` prints the report; `make bench` has it, too.
-"""
-
+import argparse
 import random
 import statistics
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,7 +14,6 @@ from tests.benchmarks.floor import Floor
 from tests.benchmarks.machine import machine
 from tests.serve.serving import Serving, temporary_home
 
-REPORT = Path(__file__).parents[2] / "docs" / "benchmarks" / "routing.md"
 KEYWORDS, TOOLS = 20_000, 50
 ROUNDS = 200
 TARGET_MS = 5
@@ -40,7 +35,12 @@ CASES: dict[str, tuple[int, dict[str, Any]]] = {
 }
 
 
-def routing_report(serving: Serving, floor: Floor) -> str:
+def report(asked: argparse.Namespace) -> str:
+    with temporary_home() as home, Serving(home) as serving:
+        return _report(serving, Floor(home))
+
+
+def _report(serving: Serving, floor: Floor) -> str:
     with floor.connect() as link:
         fill(link)
         for _ in range(ROUNDS):
@@ -112,12 +112,3 @@ def row(name: str, times: list[float]) -> str:
     p99 = statistics.quantiles(times, n=100)[98]
     met = "met" if median < TARGET_MS else "missed"
     return f"| {name} | {median:.2f} | {p99:.2f} | {met} |"
-
-
-def main() -> None:
-    with temporary_home() as home, Serving(home) as serving:
-        sys.stdout.write(routing_report(serving, Floor(home)))
-
-
-if __name__ == "__main__":
-    main()

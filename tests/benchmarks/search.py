@@ -1,12 +1,10 @@
 """How long a search takes among a million actions.
 
-`python -m tests.benchmarks.search > docs/benchmarks/search.md` takes some minutes, most of them to
-make the actions.
+It takes some minutes, most of them to make the actions.
 """
 
 import argparse
 import statistics
-import sys
 import time
 from typing import Any
 
@@ -51,7 +49,12 @@ CASES: dict[str, dict[str, str]] = {
 }
 
 
-def report(serving: Serving, floor: Floor, actions: int) -> str:
+def report(asked: argparse.Namespace) -> str:
+    with temporary_home() as home, Serving(home) as serving:
+        return _report(serving, Floor(home), ACTIONS)
+
+
+def _report(serving: Serving, floor: Floor, actions: int) -> str:
     with floor.connect() as link:
         parameters = {"project": PROJECT, "actions": actions}
         psycopg.ClientCursor(link).execute(FILL, parameters)
@@ -114,15 +117,3 @@ def timed(client: httpx.Client, query: dict[str, str]) -> tuple[int, list[float]
 
 def row(name: str, found: int, times: list[float]) -> str:
     return f"| {name} | {found} | {statistics.median(times):.1f} | {max(times):.1f} |"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--actions", type=int, default=ACTIONS)
-    asked = parser.parse_args()
-    with temporary_home() as home, Serving(home) as serving:
-        sys.stdout.write(report(serving, Floor(home), asked.actions))
-
-
-if __name__ == "__main__":
-    main()
