@@ -48,8 +48,11 @@ def recall(material: Material) -> list[Found]:
         for each in found
         if each.id not in known
     ]
-    alike = [each for each in recalled if len(words_of(each.text) & wanted) >= LEAST_IN_COMMON]
-    return alike[:MOST_RECALLED]
+    alike: dict[str, Found] = {}  # what is done again and again is told once
+    for each in recalled:
+        if len(words_of(each.text) & wanted) >= LEAST_IN_COMMON:
+            alike.setdefault(each.text, each)
+    return [*alike.values()][:MOST_RECALLED]
 
 
 def _words(prompt: str) -> list[str]:

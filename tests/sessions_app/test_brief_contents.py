@@ -317,7 +317,8 @@ async def test_earlier_work_like_the_request_is_recalled(api: Api) -> None:
         then = timezone.now() - timedelta(days=3)
         request = make_request(project=now.request.project, session_id="s-0", created_at=then)
         wave = make_task(request=request, created_at=then)
-        for text in ("Login form keeps the password", "Invoices in two columns"):
+        again = ("Login form keeps the password", "Login form keeps the password")
+        for text in (*again, "Invoices in two columns"):
             make_subtask(task=wave, description=text, status="completed", created_at=then)
         now.request.prompt = "The login form forgets the password"
         now.request.save()
@@ -327,5 +328,5 @@ async def test_earlier_work_like_the_request_is_recalled(api: Api) -> None:
 
     content = await content_of(api, "ag-7")
 
-    assert 'subtask: "Login form keeps the password"' in content
+    assert content.count('subtask: "Login form keeps the password"') == 1
     assert "Invoices" not in content
