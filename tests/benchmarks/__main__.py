@@ -13,6 +13,7 @@ from pathlib import Path
 REPORTS = Path(__file__).parents[2] / "docs" / "benchmarks"
 SUBJECTS = {
     "actions": "recording actions, beside pgbench",
+    "workloads": "every hot route, beside the figures of the original",
     "fanout": "from one event to every socket, beside a bare loop",
     "coordinator": "one shared entry to a thousand sockets",
     "hook": "how long a host waits for dcm-hook",

@@ -70,7 +70,7 @@ def _report(serving: Serving, floor: Floor, rounds: int, seconds: float) -> str:
 
 
 def drive(serving: Serving, connections: int, seconds: float) -> Load:
-    found = load.run(serving.port("PORT"), connections=connections, seconds=seconds)
+    found = load.run(serving.port("PORT"), load.actions(), connections=connections, seconds=seconds)
     if found.failures:
         raise SystemExit(f"{found.failures} requests failed")
     return found

@@ -104,7 +104,8 @@ async def drive(asked: argparse.Namespace) -> FanOut:
     ]
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    request = post(asked.path, json.loads(await asyncio.to_thread(sys.stdin.readline)))
+    body = json.loads(await asyncio.to_thread(sys.stdin.readline))
+    request = post(asked.path, body).encode()
     posted_at = []
     began = time.perf_counter()
     for number in range(asked.events):

@@ -1,7 +1,10 @@
-"""A load generator that costs little: one event loop, ready-made requests, keep-alive."""
+"""A load generator that costs little: one event loop, ready-made requests, keep-alive.
 
-import argparse
+It runs in a process of its own and takes the requests, as JSON texts, from its input.
+"""
+
 import asyncio
+import itertools
 import json
 import random
 import statistics
@@ -15,7 +18,6 @@ from typing import Any, cast
 import uvloop
 
 WORDS = [f"word{n:04d}" for n in range(5_000)]
-READY_MADE = 2_000
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,24 @@ def action(chance: random.Random) -> dict[str, Any]:
     }
 
 
-def post(path: str, body: dict[str, Any]) -> bytes:
-    """The bytes of one request."""
-    content = json.dumps(body).encode()
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(content)}\r\n\r\n"
+def actions(count: int = 2_000) -> list[str]:
+    """So many different requests that record one."""
+    chance = random.Random(count)
+    return [post("/api/actions", action(chance)) for _ in range(count)]
+
+
+def post(path: str, body: Any, method: str = "POST") -> str:
+    """One request."""
+    content = json.dumps(body)
+    return (
+        f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n{content}"
     )
-    return head.encode() + content
+
+
+def get(path: str) -> str:
+    """One request."""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
 class Connection(asyncio.Protocol):
@@ -96,14 +108,15 @@ class Connection(asyncio.Protocol):
         self._transport.write(request)
 
 
-async def drive(port: int, *, connections: int, seconds: float) -> Load:
-    chance = random.Random(connections)
-    ready = [post("/api/actions", action(chance)) for _ in range(READY_MADE)]
+async def drive(port: int, requests: list[bytes], *, connections: int, seconds: float) -> Load:
     ends_at = time.perf_counter() + seconds
     latencies: list[float] = []
+    numbers = itertools.count()
 
     def next_request() -> bytes | None:
-        return ready[len(latencies) % READY_MADE] if time.perf_counter() < ends_at else None
+        if time.perf_counter() >= ends_at:
+            return None
+        return requests[next(numbers) % len(requests)]
 
     loop = asyncio.get_running_loop()
     began = time.perf_counter()
@@ -123,22 +136,24 @@ async def drive(port: int, *, connections: int, seconds: float) -> Load:
     )
 
 
-def run(port: int, *, connections: int, seconds: float) -> Load:
-    """In a process of its own, so that nothing but the load runs on its event loop."""
+def run(port: int, requests: list[str], *, connections: int, seconds: float) -> Load:
+    """Send these requests over and over, in a process where nothing else runs."""
     command = [sys.executable, "-m", "tests.benchmarks.load", str(port), str(connections)]
     done = subprocess.run(
-        [*command, str(seconds)], capture_output=True, text=True, check=True, timeout=seconds + 60
+        [*command, str(seconds)],
+        input=json.dumps(requests),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=seconds + 60,
     )
     return Load(**json.loads(done.stdout))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("port", type=int)
-    parser.add_argument("connections", type=int)
-    parser.add_argument("seconds", type=float)
-    asked = parser.parse_args()
-    found = uvloop.run(drive(asked.port, connections=asked.connections, seconds=asked.seconds))
+    port, connections, seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    requests = [text.encode() for text in json.load(sys.stdin)]
+    found = uvloop.run(drive(port, requests, connections=connections, seconds=seconds))
     sys.stdout.write(json.dumps(vars(found)))
 
 
