@@ -65,9 +65,18 @@ logger = logging.getLogger("dcm.api")
 AsyncView = Callable[..., Coroutine[Any, Any, HttpResponse]]
 
 
+PAGES = frozenset(
+    {"admin", "static", "activity", "actions", "agents", "coordination", "messages", "projects"}
+    | {"routing", "search", "sessions"}
+)
+"""What people look at, by the first part of its path."""
+
+
 def is_page(path: str) -> bool:
     """Whether people look at it: its errors are pages, and it has a login of its own."""
-    return path in {"/", "/api/docs"} or path.startswith(("/admin/", "/static/", "/api/docs/"))
+    if path in {"/", "/api/docs"} or path.startswith("/api/docs/"):
+        return True
+    return path.removeprefix("/").partition("/")[0] in PAGES
 
 
 class AnyJsonParser(BaseParser):

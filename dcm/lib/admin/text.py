@@ -23,10 +23,15 @@ def inert(value: object, longest: int = IN_LISTS) -> str:
     """
     text = _as_text(value)
     missing = max(0, len(text) - longest)
-    kept = _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text[:longest])
+    kept = disarmed(text[:longest])
     if longest <= IN_LISTS:
         return " ".join(kept.split()) + ("…" if missing else "")
     return kept + (f" … [{missing} more characters: export the row]" if missing else "")
+
+
+def disarmed(text: str) -> str:
+    """The same text with what would be obeyed written as \\u202e."""
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 class Title(str):

@@ -1,0 +1,34 @@
+from django.http import HttpRequest, HttpResponse
+
+from dcm.dashboard.pages import page, show
+from dcm.lib.api import InvalidQuery, Query
+from sessions_app.search import KINDS, Wanted, search
+
+LONGEST_QUERY = 1_000
+FOUND = 30
+
+
+@page
+def results(request: HttpRequest) -> HttpResponse:
+    query = Query(request.GET)
+    text = (query.text("q") or "").strip()
+    if len(text) > LONGEST_QUERY:
+        raise InvalidQuery({"q": [f"Must have at most {LONGEST_QUERY} characters"]})
+    kind = query.choice("kind", "", ["", *KINDS])
+    wanted = Wanted(
+        text=text,
+        kinds=[kind] if kind else list(KINDS),
+        session_id=query.text("session"),
+        limit=FOUND,
+        cursor=query.text("cursor"),
+    )
+    found, cursor = search(wanted) if text else ([], None)
+    shown = {
+        "q": text,
+        "kind": kind,
+        "kinds": list(KINDS),
+        "found": [{"row": each, "url": None} for each in found],
+        "cursor": cursor,
+        "session": wanted.session_id,
+    }
+    return show(request, "search.html", shown)

@@ -1,0 +1,106 @@
+"""What holds for every page: a fixed number of queries, a strict policy, a small first load."""
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from tests.admin.rows import HOSTILE, LONG, make_rows
+
+STATIC = Path(__file__).parents[2] / "dcm" / "dashboard" / "static"
+FIRST_LOAD_BYTES = 200_000
+# Of each page, with what a row has for an id: the one test for those that a change forgets.
+QUERIES = {
+    "/": 5,
+    "/activity": 1,
+    "/search?q=script": 7,
+}
+
+
+@pytest.fixture
+def browser(database: None) -> Client:
+    return Client(headers={"host": "localhost"})
+
+
+def queries_of(browser: Client, path: str) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        response = browser.get(path)
+    assert response.status_code == 200, path
+    return len(captured)
+
+
+@pytest.mark.parametrize("path", QUERIES)
+def test_a_page_asks_as_often_whatever_there_is(browser: Client, path: str) -> None:
+    make_rows(1)
+    few = queries_of(browser, path)
+    make_rows(5)
+
+    assert queries_of(browser, path) == few <= QUERIES[path]
+
+
+@pytest.mark.parametrize("path", QUERIES)
+def test_what_was_recorded_is_only_text(browser: Client, path: str) -> None:
+    make_rows(1, LONG)
+    make_rows(1, HOSTILE)
+
+    shown = browser.get(path).content.decode()
+
+    assert "<script>alert" not in shown
+    assert not re.search("[\x1b\u202e]", shown)
+    assert len(shown) < 400_000
+
+
+@pytest.mark.parametrize("path", [path for path in QUERIES if path != "/activity"])
+def test_only_what_we_serve_may_run(browser: Client, path: str) -> None:
+    response = browser.get(path)
+
+    policy = response["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+    page = response.content.decode()
+    assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son[a-z]+=|javascript:", page)
+
+
+@pytest.mark.parametrize("path", [path for path in QUERIES if path != "/activity"])
+def test_a_first_load_is_small(browser: Client, path: str) -> None:
+    make_rows(10)
+    page = browser.get(path).content
+    files = {STATIC / name for name in re.findall(r"/static/([^\"']+)", page.decode())}
+    files |= set((STATIC / "dashboard").glob("*.js"))
+
+    size = sum(len(gzip.compress(each)) for each in [page, *(f.read_bytes() for f in files)])
+
+    assert len(files) > 5
+    assert size < FIRST_LOAD_BYTES
+
+
+def test_pages_only_answer_to_reads(browser: Client) -> None:
+    assert browser.post("/").status_code == 405
+
+
+@pytest.mark.parametrize("query", ["q=%00", "q=" + 1_001 * "x", "q=a&kind=tea", "q=a&cursor=x"])
+def test_a_query_that_cannot_be_meant_is_refused(browser: Client, query: str) -> None:
+    response = browser.get(f"/search?{query}")
+
+    assert response.status_code == 400
+    assert b'role="alert"' in response.content
+
+
+def test_a_server_that_asks_for_keys_asks_people_who_they_are(
+    browser: Client, settings: LazySettings
+) -> None:
+    settings.API_KEY = "secret"
+
+    assert browser.get("/?a=b")["Location"] == "/admin/login/?next=/%3Fa%3Db"
+    part = browser.get(
+        "/", headers={"HX-Request": "true", "HX-Current-URL": "http://localhost/search?q=a"}
+    )
+    assert part.status_code == 401
+    assert part["HX-Redirect"] == "/admin/login/?next=/search%3Fq%3Da"
