@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
@@ -50,6 +50,7 @@ def show(request: HttpRequest, template: str, shown: dict[str, Any]) -> HttpResp
         "here": name,
         "live": None if is_refresh else place(),
         "needs_login": needs_login(),
+        "actor": actor(request),
     }
     # A selector that is still to be asked is asked after the place was read.
     read = {key: value() if callable(value) else value for key, value in shown.items()}
@@ -58,6 +59,13 @@ def show(request: HttpRequest, template: str, shown: dict[str, Any]) -> HttpResp
 
 def part(request: HttpRequest, template: str, shown: dict[str, Any]) -> HttpResponse:
     return render(request, f"dashboard/{template}", shown)
+
+
+def done(request: HttpRequest, back: str, text: str) -> HttpResponse:
+    """The answer to a form: a word where the script wants one, else the page it came from."""
+    if not is_partial(request):
+        return redirect(back)
+    return part(request, "parts/done.html", {"text": text})
 
 
 def is_partial(request: HttpRequest) -> bool:

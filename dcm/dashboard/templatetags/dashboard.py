@@ -1,6 +1,7 @@
 """How pages write what they show. Whatever was recorded is data: it never becomes markup."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,8 +40,14 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 def plain(value: object, longest: int = 120) -> SafeString:
     """One line of at most so many characters, isolated from the direction of what is around it."""
     text = value if isinstance(value, str) else "" if value is None else _dumped(value)
-    kept = " ".join(disarmed(text[: longest + 1][:longest]).split())
-    return format_html("<bdi>{}{}</bdi>", kept, "…" if len(text) > longest else "")
+    return format_html("<bdi>{}</bdi>", bare(text, longest))
+
+
+@register.filter
+def bare(value: object, longest: int = 120) -> str:
+    """The same for places that take no markup: titles, attributes, pictures."""
+    text = "" if value is None else str(value)
+    return " ".join(disarmed(text[:longest]).split()) + ("…" if len(text) > longest else "")
 
 
 @register.filter
@@ -51,10 +58,26 @@ def block(value: object, longest: int = 4_000) -> SafeString:
     return format_html('<bdi class="block">{}{}</bdi>', disarmed(text[:longest]), more)
 
 
+@register.filter
+def named(agent_id: str, names: Mapping[str, str]) -> str:
+    """The name that an agent joined with, where there is one."""
+    return names.get(agent_id, agent_id)
+
+
+@register.filter
+def pretty(text: str) -> str:
+    """JSON indented; any other text as it is."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return _dumped(value) if isinstance(value, dict | list) else text
+
+
 @register.simple_tag
 def when(moment: datetime | None) -> str:
     """How long ago; exactly when, on hover. The page's script keeps it true."""
-    if moment is None:
+    if not moment:  # a template has "" for what is not there
         return NONE
     exact = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     return format_html(
@@ -81,7 +104,7 @@ def duration(milliseconds: float | None) -> str:
         return f"{milliseconds:.0f} ms"
     seconds = milliseconds / 1_000
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.0f} s" if seconds >= 20 else f"{seconds:.1f} s"
     minutes, rest = divmod(int(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
@@ -89,10 +112,15 @@ def duration(milliseconds: float | None) -> str:
     return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
+@register.filter
+def seconds(number: float) -> str:
+    return duration(1_000 * number)
+
+
 @register.simple_tag
 def between(start: datetime | None, end: datetime | None) -> str:
     """How long it took, or has taken until now."""
-    if start is None:
+    if not start:
         return NONE
     return duration(max(0.0, ((end or timezone.now()) - start) / timedelta(milliseconds=1)))
 

@@ -1,8 +1,12 @@
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.http import urlencode
 
 from dcm.dashboard.pages import page, show
 from dcm.lib.api import InvalidQuery, Query
-from sessions_app.search import KINDS, Wanted, search
+from sessions_app.search import KINDS, Found, Wanted, search
 
 LONGEST_QUERY = 1_000
 FOUND = 30
@@ -27,8 +31,23 @@ def results(request: HttpRequest) -> HttpResponse:
         "q": text,
         "kind": kind,
         "kinds": list(KINDS),
-        "found": [{"row": each, "url": None} for each in found],
+        "found": [{"row": each, "url": _address(each)} for each in found],
         "cursor": cursor,
         "session": wanted.session_id,
     }
     return show(request, "search.html", shown)
+
+
+def _address(found: Found) -> str | None:
+    """The page that shows it in its place."""
+    parameters: dict[str, Any] = {}
+    if found.kind == "message":
+        return f"{reverse('messages')}?{urlencode({'topic': found.label or ''})}"
+    if found.session_id is None:
+        return None
+    name = "coordination" if found.kind in _SHARED else "session"
+    parameters["session" if name == "coordination" else "id"] = found.session_id
+    return f"{reverse(name)}?{urlencode(parameters)}"
+
+
+_SHARED = frozenset({"entry", "question", "answer", "decision"})

@@ -76,6 +76,11 @@ Object.assign(Idiomorph.defaults.callbacks, {
   },
 });
 
+// What was sent need not be typed again.
+document.addEventListener("htmx:afterRequest", ({ target, detail }) => {
+  if (detail.successful && target.matches?.("form[data-clear]")) target.reset();
+});
+
 // --- connection -----------------------------------------------------------------------------------
 
 let wasLost = false;
