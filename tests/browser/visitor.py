@@ -54,7 +54,7 @@ class Visitor:
 
     def check(self) -> None:
         left = [text for text in self.complaints if not any(f in text for f in self.forgiven)]
-        assert left == []
+        assert not left, left
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:

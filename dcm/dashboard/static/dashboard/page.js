@@ -4,6 +4,7 @@ import { Live, numberOf } from "./socket.js";
 
 const LEAST_MS = 900; // between two refreshes
 const SOON_MS = 120; // events come in groups
+const AGAIN_MS = 3000; // after a refresh that failed
 const { epoch, after, shown, token } = document.body.dataset;
 const main = document.getElementById("main");
 const connection = document.getElementById("connection");
@@ -103,9 +104,20 @@ live.addEventListener("lost", () => {
 live.addEventListener("gap", () => {
   if (wasLost) refreshAll();
 });
-// A refresh that fails says so, and keeps what was shown.
-document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (detail.target === main && detail.xhr.status >= 400) detail.shouldSwap = false;
+// What fails says so. A refresh keeps what was shown, and is tried again.
+function fail({ detail }) {
+  if (detail.elt !== main) {
+    detail.target.textContent = "The server could not do that. Please try again.";
+    return;
+  }
+  if (lost.hidden) lost.textContent = "The server cannot answer at the moment. Trying again.";
+  lost.hidden = false;
+  setTimeout(() => refreshSoon(main), AGAIN_MS);
+}
+document.addEventListener("htmx:responseError", fail);
+document.addEventListener("htmx:sendError", fail);
+document.addEventListener("htmx:afterSwap", ({ detail }) => {
+  if (detail.target === main && !wasLost) lost.hidden = true;
 });
 
 // --- times ----------------------------------------------------------------------------------------
