@@ -28,7 +28,7 @@ QUERIES = {
     "/actions/{action}": 1,
     "/sessions": 3,
     "/sessions/one?id={session}": 7,
-    "/sessions/brief?id={session}": 8,
+    "/sessions/brief?id={session}": 13,
     "/agents": 8,
     "/agents/one?id={agent}": 11,
     "/messages": 4,
