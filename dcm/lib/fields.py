@@ -5,13 +5,17 @@ as it came. `Output` presents a row.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
+from operator import attrgetter
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 from django.db.models import Model
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
+from rest_framework.fields import SkipField, empty
+from rest_framework.relations import PKOnlyObject
 
 from dcm.lib import wire
 from dcm.lib.errors import Details, ValidationFailed
@@ -189,6 +193,24 @@ def _texts(found: Any) -> list[str]:
     return [text for inner in found for text in _texts(inner)]
 
 
+Writer = Callable[[Any], Any]
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_PLAIN: dict[type[Any], Writer] = {
+    **dict.fromkeys((Text, Integer, Boolean, JsonObject), _as_it_is),
+    **dict.fromkeys((serializers.CharField, serializers.ChoiceField), _as_it_is),
+    **dict.fromkeys((serializers.IntegerField, serializers.FloatField), _as_it_is),
+    **dict.fromkeys((serializers.BooleanField, serializers.JSONField), _as_it_is),
+    **dict.fromkeys((Uuid, serializers.UUIDField), str),
+    Moment: wire.wire_time,
+}
+"""Fields that write what a column of theirs holds without looking at their settings."""
+
+
 class Output(serializers.ModelSerializer[M]):
     """A row on the wire: times with three digits and Z, ids in lower case."""
 
@@ -197,3 +219,42 @@ class Output(serializers.ModelSerializer[M]):
         if issubclass(kind, serializers.DateTimeField):
             return Moment, {"read_only": True, "allow_null": model_field.null}
         return kind, options
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        """As DRF does it, at a fraction of the price."""
+        shown = {}
+        for name, write in _writers_of(type(self)):
+            try:
+                shown[name] = write(instance)
+            except SkipField:
+                continue
+        return shown
+
+
+@cache
+def _writers_of(output: type[Output[Any]]) -> list[tuple[str, Writer]]:
+    """Made once: DRF makes the fields anew for each reply."""
+    return [(name, _writer(field)) for name, field in output().fields.items()]
+
+
+def _writer(field: Any) -> Writer:
+    """From a row to what this field shows of it. The writer may raise SkipField."""
+    inner = field.child if isinstance(field, serializers.ListField) else field
+    plain = _PLAIN.get(type(inner))
+    if inner is not field and plain is not _as_it_is:
+        plain = None
+    if plain is not None and len(field.source_attrs) == 1 and field.default is empty:
+        read = attrgetter(field.source)
+
+        def write_plain(row: Any) -> Any:
+            value = read(row)
+            return None if value is None else plain(value)
+
+        return write_plain
+
+    def write(row: Any) -> Any:
+        value = field.get_attribute(row)
+        is_null = (value.pk if isinstance(value, PKOnlyObject) else value) is None
+        return None if is_null else field.to_representation(value)
+
+    return write
