@@ -13,7 +13,11 @@ OPERATOR = "operator"
 MAINTAINER = "maintainer"
 _MAY = {OPERATOR: ("view",), MAINTAINER: ("view", "change")}
 _OURS = frozenset(
-    {"projects", "routing", "messaging", "sessions_app", "realtime", "idempotency", "redaction"}
+    {
+        *("projects", "routing", "messaging", "sessions_app", "realtime"),
+        *("idempotency", "keys", "redaction"),
+        "admin",  # the log of what people changed there, which nobody can change
+    }
 )
 
 

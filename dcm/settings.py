@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "channels",
     "dcm.lib.idempotency",
     "dcm.lib.redaction",
+    "dcm.lib.keys",
     "realtime",
     "routing",
     "projects",
@@ -49,7 +50,11 @@ INSTALLED_APPS = [
 ]
 
 # Async views pass only these: each runs on the event loop and none waits.
-EDGE_MIDDLEWARE = ["dcm.lib.middleware.api_edge", "realtime.read_your_writes.tell_seq"]
+EDGE_MIDDLEWARE = [
+    "dcm.lib.middleware.api_edge",
+    "dcm.lib.keys.admission.known_caller",
+    "realtime.read_your_writes.tell_seq",
+]
 # Synchronous views pass all of these, in the one thread that runs the view.
 MIDDLEWARE = [
     *EDGE_MIDDLEWARE,

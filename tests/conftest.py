@@ -110,6 +110,7 @@ TABLES = [
     "sessions_app_compaction",
     "idempotency_storedreply",
     "redaction_count",
+    "keys_apikey",
     "realtime_rememberedchannel",
     "realtime_acknowledged",
 ]

@@ -1,11 +1,9 @@
 """What every request passes, on the event loop or in a view's thread: nothing in it waits."""
 
-import hmac
 from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import Any, cast
 
-from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -16,7 +14,6 @@ from dcm.lib.api import is_page, json_response
 
 METHODS = "GET,HEAD,PUT,POST,DELETE,PATCH,QUERY"
 LARGE_BYTES = 1_400  # less fits into one packet anyway
-OPEN_PATHS = frozenset({"/health", "/livez"})  # load balancers ask these without a key
 
 
 class Compress(GZipMiddleware):
@@ -30,7 +27,7 @@ class Compress(GZipMiddleware):
 
 @sync_and_async_middleware
 def api_edge(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Host allow-list, shared key, CORS. Contract: rest 1.1."""
+    """Host allow-list and CORS. Contract: rest 1.1."""
     if iscoroutinefunction(get_response):
 
         async def on_the_loop(request: HttpRequest) -> HttpResponseBase:
@@ -53,21 +50,7 @@ def refusal(request: HttpRequest) -> HttpResponseBase | None:
         return json_response({"error": "Host not allowed", "message": "Set ALLOWED_HOSTS"}, 421)
     if request.method == "OPTIONS":
         return _preflight(request)
-    if not _has_key(request):
-        refused = json_response(
-            {"error": "Unauthorized", "message": "Send Authorization: Bearer"}, 401
-        )
-        refused["WWW-Authenticate"] = "Bearer"
-        return _with_cors(request, refused)
     return None
-
-
-def _has_key(request: HttpRequest) -> bool:
-    key: str = settings.API_KEY
-    if not key or request.path in OPEN_PATHS or is_page(request.path):
-        return True
-    given = request.headers.get("X-API-Key") or request.headers.get("Authorization", "")
-    return hmac.compare_digest(given.removeprefix("Bearer ").encode(), key.encode())
 
 
 def _preflight(request: HttpRequest) -> HttpResponse:

@@ -4,14 +4,13 @@ Contract: coordinator 10, rows 4 to 6. A refusal is answered to every call: a br
 where a refused handshake would only make it try again.
 """
 
-import hmac
 import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
-from django.conf import settings
-
 from dcm.lib.errors import DomainError
+from dcm.lib.keys.admission import key_in, keys_are_asked_for
+from dcm.lib.keys.ring import ring
 from realtime.tokens import InvalidToken, read_token
 from sessions_app.services.coordinator import DEFAULT_SESSION, LONGEST_SESSION_ID
 from sessions_app.trpc.procedures import Caller
@@ -20,7 +19,7 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Unauthorized(DomainError):
-    message = "Unauthorized: bring the shared key or a valid token"
+    message = "Unauthorized: bring a valid key or token"
     status = 401
 
 
@@ -41,11 +40,11 @@ def url_parameters(query_string: bytes) -> dict[str, str]:
 
 def header_token(headers: Mapping[bytes, bytes]) -> str:
     """The key or token in the headers of the handshake, or ""."""
-    given = headers.get(b"x-api-key") or headers.get(b"authorization", b"")
-    return given.decode("latin-1").removeprefix("Bearer ")
+    named = (headers.get(name, b"").decode("latin-1") for name in (b"x-api-key", b"authorization"))
+    return key_in(*named)
 
 
-def identify(*, token: str, session: str) -> Caller:
+async def identify(*, token: str, session: str) -> Caller:
     """The caller with this key or token, and the session it names; "" is none.
 
     Raises Unauthorized, SessionOfAnother, InvalidSession.
@@ -53,10 +52,10 @@ def identify(*, token: str, session: str) -> Caller:
     if len(session) > LONGEST_SESSION_ID or _UNSTORABLE.search(session):
         raise InvalidSession
     if not token:
-        if settings.API_KEY or settings.PRODUCTION:
+        if keys_are_asked_for():
             raise Unauthorized
         return Caller(session or DEFAULT_SESSION)
-    if settings.API_KEY and hmac.compare_digest(_octets(token), settings.API_KEY.encode()):
+    if await ring.find(token) is not None:
         return Caller(session or DEFAULT_SESSION)
     try:
         identity = read_token(token)
@@ -65,7 +64,3 @@ def identify(*, token: str, session: str) -> Caller:
     if session and identity.session_id not in (None, session):
         raise SessionOfAnother
     return Caller(session or identity.session_id or DEFAULT_SESSION, identity.agent_id)
-
-
-def _octets(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")

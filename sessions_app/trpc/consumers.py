@@ -101,7 +101,7 @@ class CoordinatorConsumer(AsyncConsumer):
         self._parameters = url_parameters(self.scope["query_string"])
         self._awaits_parameters = self._parameters.get("connectionParams") == "1"
         if not self._awaits_parameters:
-            self._identify()
+            await self._identify()
         offered = [*self.scope["subprotocols"], None]
         await self._transmit({"type": "websocket.accept", "subprotocol": offered[0]})
         # What the server says on its own before it shuts down. Contract: coordinator 8.
@@ -158,13 +158,16 @@ class CoordinatorConsumer(AsyncConsumer):
 
     # --- who it is --------------------------------------------------------------------------
 
-    def _identify(self) -> None:
+    async def _identify(self) -> None:
         """A refusal is kept, to answer every call with. Contract: coordinator 8."""
         token = self._parameters.get("token") or header_token(dict(self.scope["headers"]))
         try:
-            self._caller = identify(token=token, session=self._parameters.get("session", ""))
-        except DomainError as refusal:
-            self._refusal = refusal
+            session = self._parameters.get("session", "")
+            self._caller = await identify(token=token, session=session)
+        except Exception as error:
+            self._refusal = tellable(error)
+            if self._refusal is None:
+                raise
 
     async def _take_parameters(self, text: str) -> None:
         try:
@@ -174,7 +177,7 @@ class CoordinatorConsumer(AsyncConsumer):
             await self._close(1000)
             return
         self._awaits_parameters = False
-        self._identify()
+        await self._identify()
 
     # --- requests ---------------------------------------------------------------------------
 

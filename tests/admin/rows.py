@@ -4,8 +4,10 @@ import hashlib
 import uuid
 from typing import Any
 
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.sites import site
 from django.contrib.admin.utils import quote
+from django.contrib.auth.models import User
 from django.db import connection, models
 from django.urls import reverse
 from django.utils import timezone
@@ -13,6 +15,7 @@ from django.utils import timezone
 from dcm.lib.admin import RowAdmin
 from dcm.lib.idempotency.models import StoredReply
 from dcm.lib.redaction.models import RedactionCount
+from dcm.lib.keys.models import ApiKey
 from messaging.models import Block, Subscription
 from realtime.models import Acknowledged, LoggedEvent
 from routing.models import ProjectToolScore
@@ -114,6 +117,16 @@ def _make_branch(text: str) -> None:
     question.save()
     Decision.objects.create(decision=text, rationale=text, decided_by=text, **common)
     Acknowledged.objects.create(agent_id=name, epoch=one, beyond=[1, 2])
+    ApiKey.objects.create(
+        id=name, digest=b"\0" * 32, name=text, scope="agent", agents=[text], created_by=text
+    )
+    LogEntry.objects.create(
+        user=User.objects.earliest("id"),
+        object_id=name,
+        object_repr=text[:200],
+        action_flag=CHANGE,
+        change_message=text,
+    )
     StoredReply.objects.create(key=name, fingerprint=b"\0" * 32, body=text.encode())
     RedactionCount.objects.create(kind=name, count=1)
 

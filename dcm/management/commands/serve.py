@@ -13,6 +13,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import NotSupportedError, connections
 
 from dcm.lib import embedded
+from dcm.lib.keys.admission import keys_are_asked_for
+from dcm.lib.keys.selectors import usable_keys
 from dcm.serving import database, ports, processes
 
 PORTS = {
@@ -74,6 +76,7 @@ class Command(BaseCommand):
         running.callback(_ignore_signals)
         database.wait_until_reachable(settings.MAX_DB_RETRIES)
         database.migrate()
+        _refuse_without_keys()
         connections.close_all()
 
         def overrun() -> None:
@@ -112,6 +115,14 @@ def banner(workers: int) -> str:
     lines += [("Stop", "Ctrl-C")]
     title = "DCM is running" + (f" in {workers} processes" if workers > 1 else "")
     return "\n".join(["", title, "", *(f"  {name:<12} {text}" for name, text in lines), ""])
+
+
+def _refuse_without_keys() -> None:
+    if keys_are_asked_for() and not (settings.API_KEY or usable_keys().exists()):
+        raise CommandError(
+            "there is no API key, so nobody could call: set DCM_API_KEY to 32 random characters, "
+            "or make a key with `manage.py apikey create NAME` while the database runs"
+        )
 
 
 def _positive(text: str) -> int:
