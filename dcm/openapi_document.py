@@ -100,9 +100,16 @@ RESPONSES: dict[str, tuple[str, Json]] = {
     "401": (
         "NoKey",
         _error(
-            "The server has an API key, and the request does not bring it",
+            "The server asks for an API key, and the request brings none that is valid",
             {"error": "Unauthorized", "message": "Send Authorization: Bearer"},
             {"WWW-Authenticate": {"schema": STRING}},
+        ),
+    ),
+    "403": (
+        "NotAllowed",
+        _error(
+            "The API key may not do this",
+            {"error": "This needs an operator key"},
         ),
     ),
     "413": (
@@ -178,7 +185,7 @@ def finish(result: Json, **_: Any) -> Json:
             each["requestBody"]["required"] = True
         if path in {"/health", "/livez"}:
             each["security"] = []
-            del each["responses"]["401"]
+            del each["responses"]["401"], each["responses"]["403"]
         each["responses"] = dict(sorted(each["responses"].items()))
     add_links(result)
     add_examples(result)

@@ -54,6 +54,7 @@ EDGE_MIDDLEWARE = [
     "dcm.lib.middleware.api_edge",
     "dcm.lib.keys.admission.known_caller",
     "realtime.read_your_writes.tell_seq",
+    "dcm.access.authorize",
 ]
 # Synchronous views pass all of these, in the one thread that runs the view.
 MIDDLEWARE = [

@@ -1,6 +1,7 @@
 """What agents say to each other. Contract: rest 3, 5.10 to 5.12."""
 
 import uuid
+from collections.abc import Collection
 from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
@@ -8,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from dcm.lib.keys.limits import OfCaller
 from projects.models import Project
 
 
@@ -43,6 +45,9 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.exclude(read_by__contains=[agent_id])
 
 
+MessageManager = OfCaller.from_queryset(MessageQuerySet)
+
+
 class Message(models.Model):
     """A note to one agent, or to all (to_agent null). priority: 0 to 10, high from 5."""
 
@@ -66,7 +71,7 @@ class Message(models.Model):
     read_by = ArrayField(models.TextField(), default=list)
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(null=True)
-    objects = MessageQuerySet.as_manager()
+    objects = MessageManager()
 
     class Meta:
         constraints = [
@@ -80,6 +85,10 @@ class Message(models.Model):
             models.Index("project", name="message_project", condition=Q(project__isnull=False)),
             models.Index(F("created_at").desc(), "id", name="message_recent"),
         ]
+
+    @classmethod
+    def of_projects(cls, ids: Collection[uuid.UUID]) -> Q:
+        return Q(project_id__in=ids)
 
 
 class Subscription(models.Model):

@@ -5,12 +5,15 @@ migration): only it can also catch a child that is being added at that moment.
 """
 
 import uuid
+from collections.abc import Collection
 from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+
+from dcm.lib.keys.limits import OfCaller
 
 
 class Project(models.Model):
@@ -23,8 +26,14 @@ class Project(models.Model):
     updated_at = models.DateTimeField(default=timezone.now)
     metadata = models.JSONField(default=dict)
 
+    objects = OfCaller["Project"]()
+
     class Meta:
         indexes = [models.Index(F("updated_at").desc(), "id", name="project_recent")]
+
+    @classmethod
+    def of_projects(cls, ids: Collection[uuid.UUID]) -> Q:
+        return Q(id__in=ids)
 
 
 class Request(models.Model):
@@ -60,12 +69,18 @@ class Request(models.Model):
     completed_at = models.DateTimeField(null=True)
     metadata = models.JSONField(default=dict)
 
+    objects = OfCaller["Request"]()
+
     class Meta:
         indexes = [
             models.Index("project", F("created_at").desc(), name="request_project"),
             models.Index("session_id", F("created_at").desc(), name="request_session"),
             models.Index(F("created_at").desc(), "id", name="request_recent"),
         ]
+
+    @classmethod
+    def of_projects(cls, ids: Collection[uuid.UUID]) -> Q:
+        return Q(project_id__in=ids)
 
 
 class Task(models.Model):
@@ -90,17 +105,26 @@ class Task(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     completed_at = models.DateTimeField(null=True)
 
+    objects = OfCaller["Task"]()
+
     class Meta:
         indexes = [
             models.Index("request", "wave_number", "created_at", name="task_request"),
             models.Index(F("created_at").desc(), "id", name="task_recent"),
         ]
 
+    @classmethod
+    def of_projects(cls, ids: Collection[uuid.UUID]) -> Q:
+        return Q(request__in=Request._base_manager.filter(project_id__in=ids))
+
 
 class SubtaskQuerySet(models.QuerySet["Subtask"]):
     def of_agent(self, agent_id: str) -> Self:
         """Subtasks of this agent, named by its id or by its type. Contract: context-briefs 3."""
         return self.filter(Q(agent_id=agent_id) | Q(agent_type=agent_id))
+
+
+SubtaskManager = OfCaller.from_queryset(SubtaskQuerySet)
 
 
 class Subtask(models.Model):
@@ -131,7 +155,7 @@ class Subtask(models.Model):
     completed_at = models.DateTimeField(null=True)
     context_snapshot = models.JSONField(null=True)
     result = models.JSONField(null=True)
-    objects = SubtaskQuerySet.as_manager()
+    objects = SubtaskManager()
 
     class Meta:
         indexes = [
@@ -146,6 +170,10 @@ class Subtask(models.Model):
                 condition=Q(status__in=["running", "paused", "blocked", "pending"]),
             ),
         ]
+
+    @classmethod
+    def of_projects(cls, ids: Collection[uuid.UUID]) -> Q:
+        return Q(task__in=Task._base_manager.filter(request__project_id__in=ids))
 
 
 class Action(models.Model):
@@ -178,6 +206,8 @@ class Action(models.Model):
     duration_ms = models.IntegerField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
 
+    objects = OfCaller["Action"]()
+
     class Meta:
         indexes = [
             models.Index(F("created_at").desc(), "id", name="action_recent"),
@@ -189,3 +219,10 @@ class Action(models.Model):
                 condition=Q(subtask__isnull=False),
             ),
         ]
+
+    @classmethod
+    def of_projects(cls, ids: Collection[uuid.UUID]) -> Q:
+        """Those without a subtask by their path; those with neither belong to no project."""
+        within = Q(subtask__in=Subtask._base_manager.filter(Subtask.of_projects(ids)))
+        paths = Project._base_manager.filter(id__in=ids).values("path")
+        return within | Q(subtask__isnull=True, project_path__in=paths)

@@ -4,12 +4,20 @@ from typing import Any
 
 from django.conf import settings
 
-from realtime.channel_names import GLOBAL, METRICS, agent_channel, is_channel
+from dcm.lib.keys.callers import ANYBODY, Caller
+from dcm.lib.keys.ring import ring
+from realtime.channel_names import METRICS, agent_channel, is_channel
 from realtime.frames import Frame, Refused, quote
 from realtime.services import CLIENT_EVENTS
 from realtime.tokens import Identity, InvalidToken, read_token
 
 LONGEST_CHANNEL = 1_000
+
+ALL_PROJECTS = frozenset({"global", "metrics", "topics"})
+"""Kinds of channels whose events come from every project."""
+
+AGENT = Caller("", is_operator=False)
+"""Whoever has a token that was made without a key."""
 
 
 class TokenRejected(Refused):
@@ -32,6 +40,11 @@ class InvalidIdentity(Refused):
     code = "INVALID_IDENTITY"
 
 
+class TooManySockets(Refused):
+    message = "Too many sockets with tokens of this API key"
+    code = "TOO_MANY_CONNECTIONS"
+
+
 class InvalidChannel(Refused):
     """Text: `Invalid channel format: agents/`."""
 
@@ -48,8 +61,10 @@ class NotAuthorized(Refused):
     code = "NOT_AUTHORIZED"
 
 
-def identify(request: Frame, session_id: str | None) -> Identity:
-    """Who sends this auth frame. session_id: what the socket said before, in its URL say.
+async def identify(request: Frame, session_id: str | None) -> tuple[Identity, Caller]:
+    """Who sends this auth frame, and what the key behind its token may reach.
+
+    session_id: what the socket said before, in its URL say.
 
     A token that is no good is not made up for by an agent_id. Raises Refused.
     """
@@ -59,52 +74,89 @@ def identify(request: Frame, session_id: str | None) -> Identity:
             proven = read_token(token)
         except InvalidToken:
             raise TokenRejected from None
-        return _checked(proven.agent_id, proven.session_id or session_id)
+        caller = await _caller_behind(proven)
+        # A key that is limited to projects was asked about the session that its token names.
+        claimed = session_id if caller.projects is None else None
+        return _checked(proven.agent_id, proven.session_id or claimed, proven.key_id), caller
     if not isinstance(agent_id, str) or not agent_id:
         raise NoIdentity
     if settings.PRODUCTION:
         raise TokenRequired
     named = request.get("session_id")
-    return _checked(agent_id, named if isinstance(named, str) and named else session_id)
+    return _checked(agent_id, named if isinstance(named, str) and named else session_id), ANYBODY
 
 
-def _checked(agent_id: str, session_id: str | None) -> Identity:
+async def _caller_behind(identity: Identity) -> Caller:
+    """Raises TokenRejected once the key is revoked or expired, or may not speak for the agent."""
+    if not identity.key_id:
+        return AGENT if settings.PRODUCTION else ANYBODY
+    caller = await ring.caller_of(identity.key_id)
+    if caller is None or not caller.may_act_as(identity.agent_id):
+        raise TokenRejected
+    return caller
+
+
+def _checked(agent_id: str, session_id: str | None, key_id: str = "") -> Identity:
     for name in (agent_id, session_id or "none"):
         channel = agent_channel(name)
         if len(channel) > LONGEST_CHANNEL or not is_channel(channel):
             raise InvalidIdentity
-    return Identity(agent_id, session_id)
+    return Identity(agent_id, session_id, key_id)
 
 
-def check_hearing(channel: str, identity: Identity | None) -> None:
+def check_hearing(channel: str, identity: Identity | None, caller: Caller = ANYBODY) -> None:
     """Raises NotAuthorized unless this client may subscribe to the channel."""
     kind, _, name = channel.partition("/")
-    if kind == "agents" and (identity is None or not _may_watch(name, identity)):
+    if kind == "agents" and (identity is None or not _may_watch(name, identity, caller)):
         raise NotAuthorized("Not authorized to subscribe to this agent channel")
-    if kind == "sessions" and (identity is None or identity.session_id not in (None, name)):
+    if kind == "sessions" and (identity is None or not _may_attend(name, identity, caller)):
         raise NotAuthorized("Not authorized to subscribe to this session channel")
+    if kind in ALL_PROJECTS and not _may_hear_all_projects(identity, caller):
+        raise NotAuthorized("Not authorized to subscribe to this channel")
 
 
-def may_hear(channel: str, identity: Identity | None) -> bool:
+def may_hear(channel: str, identity: Identity | None, caller: Caller = ANYBODY) -> bool:
     try:
-        check_hearing(channel, identity)
+        check_hearing(channel, identity, caller)
     except NotAuthorized:
         return False
     return True
 
 
-def _may_watch(agent_id: str, identity: Identity) -> bool:
+def _may_watch(agent_id: str, identity: Identity, caller: Caller) -> bool:
+    if agent_id == identity.agent_id:
+        return True
     # In development any agent may watch any other, as people debugging a team do.
-    return agent_id == identity.agent_id or not settings.PRODUCTION
+    return caller.is_operator and caller.projects is None
 
 
-def check_saying(channel: str, identity: Identity | None) -> None:
+def _may_attend(session_id: str, identity: Identity, caller: Caller) -> bool:
+    if identity.session_id is None:
+        return caller.projects is None
+    return identity.session_id == session_id
+
+
+def _may_hear_all_projects(identity: Identity | None, caller: Caller) -> bool:
+    if identity is None:
+        return not settings.PRODUCTION
+    return caller.projects is None
+
+
+def check_saying(channel: str, identity: Identity | None, caller: Caller = ANYBODY) -> None:
     """Raises NotAuthorized unless this client may publish on the channel."""
-    anybody = channel == GLOBAL or channel.startswith("topics/")
+    kind, _, name = channel.partition("/")
+    anybody = kind in ("global", "topics")
     if identity is None and (settings.PRODUCTION or not anybody):
         raise NotAuthorized("Not authorized to publish to this channel")
     if channel == METRICS:  # the server's own figures
         raise NotAuthorized("Not authorized to publish to this channel")
+    if caller.projects is not None:
+        own = identity is not None and (kind, name) in (
+            ("agents", identity.agent_id),
+            ("sessions", identity.session_id),
+        )
+        if not own:
+            raise NotAuthorized("Not authorized to publish to this channel")
 
 
 def channel_of(request: Frame, key: str = "channel") -> str:

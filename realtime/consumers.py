@@ -6,17 +6,27 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qs
 
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
+from django.conf import settings
 
 from dcm.lib.errors import DomainError, tellable
+from dcm.lib.keys.callers import ANYBODY, Caller
+from dcm.lib.keys.ring import ring
 from dcm.lib.threads import in_thread
 from realtime import frames, unlogged
-from realtime.access import channel_of, check_hearing, check_saying, event_of, identify, may_hear
+from realtime.access import (
+    TooManySockets,
+    channel_of,
+    check_hearing,
+    check_saying,
+    event_of,
+    identify,
+    may_hear,
+)
 from realtime.channel_names import GLOBAL, METRICS, agent_channel, session_channel
 from realtime.fanout import hub
 from realtime.frames import Frame, Refused, UnknownType
@@ -62,6 +72,8 @@ class NativeConsumer(Stream, AsyncConsumer):
         super().__init__()
         self.client_id = _new_client_id()
         self.identity: Identity | None = None
+        self.caller = ANYBODY
+        self.opened_at = time.monotonic()
         self.heard_at = time.monotonic()
         self._publishing = Bucket(rate=PUBLISHES_PER_SECOND, burst=PUBLISH_BURST)
         self._floods = 0
@@ -103,7 +115,8 @@ class NativeConsumer(Stream, AsyncConsumer):
         self._start(self._send_events())
         report = await self._find_start(query)
         await self._send(frames.connected_frame(self.client_id, report))
-        await self._hear([GLOBAL])
+        if may_hear(GLOBAL, None):
+            await self._hear([GLOBAL])
         if token := query.get("token"):
             await self._answer({"type": "auth", "token": token}, self._authenticate)
 
@@ -158,7 +171,7 @@ class NativeConsumer(Stream, AsyncConsumer):
         asked = [{"channel": name} for name in several] if isinstance(several, list) else [request]
         wanted = {channel_of(each) for each in asked}
         for channel in wanted:
-            check_hearing(channel, self.identity)
+            check_hearing(channel, self.identity, self.caller)
         if len(self.channels | wanted) > MOST_SUBSCRIPTIONS:
             raise TooManySubscriptions
         await self._hear(wanted)
@@ -196,7 +209,7 @@ class NativeConsumer(Stream, AsyncConsumer):
         if not self._publishing.take():
             await self._count_flood()
         channel, event = channel_of(request), event_of(request)
-        check_saying(channel, self.identity)
+        check_saying(channel, self.identity, self.caller)
         seq = await publish_for_client(
             channel=channel,
             event=event,
@@ -220,7 +233,8 @@ class NativeConsumer(Stream, AsyncConsumer):
     async def _on_ping(self, request: Frame) -> None:
         await self._send(frames.pong_frame(request))
         if self.identity is not None and heartbeats.is_due(self.identity.agent_id):
-            about = {**asdict(self.identity), "client_id": self.client_id}
+            who = {"agent_id": self.identity.agent_id, "session_id": self.identity.session_id}
+            about = {**who, "client_id": self.client_id}
             beat = Passing(agent_channel(self.identity.agent_id), "agent.heartbeat", about)
             await _if_possible(in_thread(unlogged.tell, beat))
 
@@ -240,22 +254,31 @@ class NativeConsumer(Stream, AsyncConsumer):
     async def _authenticate(self, request: Frame, *, acknowledged: bool = False) -> None:
         """Contract: websocket 4.2. A failure leaves an earlier identity in place."""
         known = self.identity.session_id if self.identity else None
-        identity = identify(request, known or self._claimed_session)
+        identity, caller = await identify(request, known or self._claimed_session)
         report = await self._find_start(request)
-        self.identity = identity
+        self._take_identity(identity, caller)
         if acknowledged:  # also without an id, or the original's SDK never counts as authenticated
             await self._send(frames.ack_frame(request, report))
         await self._take_channels(identity)
         await _if_possible(changes.submit(Change(self.client_id, identity, connected=True)))
 
+    def _take_identity(self, identity: Identity, caller: Caller) -> None:
+        """Raises TooManySockets."""
+        if identity.key_id and not ring.hold(identity.key_id, self):
+            raise TooManySockets
+        if self.identity is not None and self.identity.key_id != identity.key_id:
+            ring.let_go(self.identity.key_id, self)
+        self.identity, self.caller = identity, caller
+
     async def _take_channels(self, identity: Identity) -> None:
         """Its own private ones; those that only an earlier identity could hear are dropped."""
         for channel in list(self.channels):
-            if not may_hear(channel, identity):
+            if not may_hear(channel, identity, self.caller):
                 self._unsubscribe(channel)
         self._agent_id = identity.agent_id
         session = [session_channel(identity.session_id)] if identity.session_id else []
-        await self._hear([agent_channel(identity.agent_id), *session])
+        late = [GLOBAL] if settings.PRODUCTION and may_hear(GLOBAL, identity, self.caller) else []
+        await self._hear([*late, agent_channel(identity.agent_id), *session])
         await _if_possible(self._restore(identity))
 
     async def _restore(self, identity: Identity) -> None:
@@ -264,7 +287,7 @@ class NativeConsumer(Stream, AsyncConsumer):
         wanted = [
             channel
             for channel, is_wanted in earlier.items()
-            if is_wanted and may_hear(channel, identity)
+            if is_wanted and may_hear(channel, identity, self.caller)
         ]
         await self._hear(wanted[: MOST_SUBSCRIPTIONS - len(self.channels)])
         if earlier.get(GLOBAL) is False:
@@ -274,6 +297,8 @@ class NativeConsumer(Stream, AsyncConsumer):
 
     async def _forget(self) -> None:
         sockets.remove(self)
+        if self.identity is not None and self.identity.key_id:
+            ring.let_go(self.identity.key_id, self)
         for channel in list(self.channels):
             self._unsubscribe(channel)
         for task in self._tasks:

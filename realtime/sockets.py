@@ -5,6 +5,8 @@ import logging
 import time
 from typing import Protocol
 
+from django.conf import settings
+
 from dcm.lib.errors import outliving
 from dcm.lib.pruning import prune
 from dcm.lib.threads import in_thread
@@ -18,7 +20,9 @@ logger = logging.getLogger("dcm.realtime")
 PING_SECONDS = 30
 SILENCE_SECONDS = 60
 SLOW_SECONDS = 10
+UNKNOWN_SECONDS = 15
 PING_TIMEOUT = 4000
+TOKEN_REQUIRED = 4002
 SLOW = 4008
 
 
@@ -26,6 +30,7 @@ class Socket(Protocol):
     client_id: str
     identity: Identity | None
     heard_at: float
+    opened_at: float
     sending_since: float | None
     deliveries: Deliveries
 
@@ -64,6 +69,8 @@ class OpenSockets:
             self._end_slow()
             with outliving(logger, "acknowledgements could not be stored"):
                 await acknowledgements.store()
+            if settings.PRODUCTION:
+                self._end_unknown()
             if seconds % SCAN_SECONDS == 0:
                 self._resend()
             if seconds % RENEW_SECONDS == 0:
@@ -108,6 +115,13 @@ class OpenSockets:
         for socket in list(self._open):
             if socket.sending_since is not None and socket.sending_since < since:
                 socket.end(SLOW, "Too slow")
+
+    def _end_unknown(self) -> None:
+        """Who does not say who it is hears nothing, and keeps no socket."""
+        since = time.monotonic() - UNKNOWN_SECONDS
+        for socket in list(self._open):
+            if socket.identity is None and socket.opened_at < since:
+                socket.end(TOKEN_REQUIRED, "Token required")
 
     def _end_silent(self) -> None:
         since = time.monotonic() - SILENCE_SECONDS

@@ -26,10 +26,14 @@ class InvalidToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a client has proven to be, and the session it is bound to, if any."""
+    """Who a client has proven to be, and the session it is bound to, if any.
+
+    key_id: of the API key that its token was made with; "" where none is needed.
+    """
 
     agent_id: str
     session_id: str | None = None
+    key_id: str = ""
 
 
 def make_token(identity: Identity) -> str:
@@ -38,6 +42,8 @@ def make_token(identity: Identity) -> str:
     payload: dict[str, Any] = {"agent_id": identity.agent_id}
     if identity.session_id is not None:
         payload["session_id"] = identity.session_id
+    if identity.key_id:
+        payload["key_id"] = identity.key_id
     payload |= {"issued_at": now_ms, "expires_at": now_ms + LIFETIME_SECONDS * 1000}
     body = orjson.dumps(payload)
     encoded = base64.urlsafe_b64encode(body).rstrip(b"=").decode()
@@ -56,7 +62,11 @@ def read_token(token: object) -> Identity:
     now_ms = time.time_ns() // 1_000_000
     if expires_at + CLOCK_SKEW_MS <= now_ms or issued_at - CLOCK_SKEW_MS > now_ms:
         raise InvalidToken
-    return Identity(agent_id, session_id if isinstance(session_id, str) and session_id else None)
+    return Identity(
+        agent_id,
+        session_id if isinstance(session_id, str) and session_id else None,
+        str(payload.get("key_id", "")),
+    )
 
 
 def _payload(token: object) -> dict[str, Any]:

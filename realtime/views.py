@@ -6,6 +6,7 @@ from rest_framework.views import APIView
 from dcm.lib import wire
 from dcm.lib.api import InvalidQuery, Query, hot_view
 from dcm.lib.errors import DomainError
+from dcm.lib.keys.callers import current
 from dcm.lib.threads import in_thread
 from realtime.channel_names import is_channel
 from realtime.log import Entry
@@ -37,7 +38,8 @@ class Token(APIView):
         agent_id, session_id = given.get("agent_id"), given.get("session_id")
         if not _is_id(agent_id):
             raise NoAgent
-        identity = Identity(str(agent_id), session_id if _is_id(session_id) else None)
+        session_id = session_id if _is_id(session_id) else None
+        identity = Identity(str(agent_id), session_id, current.get().key_id)
         return Response({"token": make_token(identity), "expires_in": LIFETIME_SECONDS})
 
 

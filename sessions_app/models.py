@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from collections.abc import Collection
 from datetime import datetime
 from typing import Self
 
@@ -10,6 +11,7 @@ from django.db import models
 from django.db.models import Case, F, Q, When
 from django.utils import timezone
 
+from dcm.lib.keys.limits import OfCaller
 from projects.models import Project
 
 
@@ -31,6 +33,8 @@ class Session(models.Model):
     total_success = models.IntegerField(default=0)
     total_errors = models.IntegerField(default=0)
 
+    objects = OfCaller["Session"]()
+
     class Meta:
         constraints = [
             models.CheckConstraint(
@@ -45,6 +49,10 @@ class Session(models.Model):
                 F("started_at").desc(), name="session_active", condition=Q(ended_at__isnull=True)
             ),
         ]
+
+    @classmethod
+    def of_projects(cls, ids: Collection[uuid.UUID]) -> Q:
+        return Q(project_id__in=ids)
 
 
 class ToolStart(models.Model):

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from dcm.lib.errors import DomainError
 from dcm.lib.keys.admission import key_in, keys_are_asked_for
 from dcm.lib.keys.ring import ring
+from realtime.access import AGENT
 from realtime.tokens import InvalidToken, read_token
 from sessions_app.services.coordinator import DEFAULT_SESSION, LONGEST_SESSION_ID
 from sessions_app.trpc.procedures import Caller
@@ -26,6 +27,16 @@ class Unauthorized(DomainError):
 class SessionOfAnother(DomainError):
     message = "This token is for another session"
     status = 403
+
+
+class TokenNeeded(DomainError):
+    message = "This key is limited: bring a token for an agent and a session of it"
+    status = 403
+
+
+class TooManySockets(DomainError):
+    message = "Too many sockets with this API key"
+    status = 429
 
 
 class InvalidSession(DomainError):
@@ -44,23 +55,37 @@ def header_token(headers: Mapping[bytes, bytes]) -> str:
     return key_in(*named)
 
 
-async def identify(*, token: str, session: str) -> Caller:
-    """The caller with this key or token, and the session it names; "" is none.
+async def identify(*, token: str, session: str) -> tuple[Caller, str]:
+    """The caller with this key or token, and the id of its key, "" for none.
 
-    Raises Unauthorized, SessionOfAnother, InvalidSession.
+    session: the one that it names; "" is none. Raises Unauthorized, SessionOfAnother,
+    InvalidSession, TokenNeeded.
     """
     if len(session) > LONGEST_SESSION_ID or _UNSTORABLE.search(session):
         raise InvalidSession
     if not token:
         if keys_are_asked_for():
             raise Unauthorized
-        return Caller(session or DEFAULT_SESSION)
-    if await ring.find(token) is not None:
-        return Caller(session or DEFAULT_SESSION)
+        return Caller(session or DEFAULT_SESSION), ""
+    holder = await ring.find(token)
+    if holder is not None:
+        if holder.is_limited:
+            raise TokenNeeded
+        return Caller(session or DEFAULT_SESSION), holder.key_id
+    return await _by_token(token, session)
+
+
+async def _by_token(token: str, session: str) -> tuple[Caller, str]:
     try:
         identity = read_token(token)
     except InvalidToken:
         raise Unauthorized from None
+    holder = await ring.caller_of(identity.key_id) if identity.key_id else AGENT
+    if holder is None or not holder.may_act_as(identity.agent_id):
+        raise Unauthorized
     if session and identity.session_id not in (None, session):
         raise SessionOfAnother
-    return Caller(session or identity.session_id or DEFAULT_SESSION, identity.agent_id)
+    if identity.session_id is None and holder.projects is not None:
+        raise TokenNeeded
+    session_id = session or identity.session_id or DEFAULT_SESSION
+    return Caller(session_id, identity.agent_id), identity.key_id

@@ -16,13 +16,14 @@ from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 
 from dcm.lib.errors import DomainError, is_unavailable, tellable
+from dcm.lib.keys.ring import ring
 from dcm.lib.threads import in_thread
 from realtime.channel_names import session_channel
 from realtime.cursor import Cursor
 from realtime.fanout import hub
 from realtime.log import Entry
 from sessions_app.trpc import frames
-from sessions_app.trpc.access import header_token, identify, url_parameters
+from sessions_app.trpc.access import TooManySockets, header_token, identify, url_parameters
 from sessions_app.trpc.frames import Call, Stop, Unreadable
 from sessions_app.trpc.leases import leases
 from sessions_app.trpc.procedures import Caller, call_procedure, topic_of
@@ -67,6 +68,7 @@ class CoordinatorConsumer(AsyncConsumer):
     def __init__(self) -> None:
         self._caller: Caller | None = None
         self._refusal: DomainError | None = None
+        self._key_id = ""
         self._subscriptions: dict[tuple[bool, frames.RequestId], Subscription] = {}
         self._agents: set[str] = set()
         self._heard_at = time.monotonic()
@@ -137,6 +139,8 @@ class CoordinatorConsumer(AsyncConsumer):
 
     async def _forget(self) -> None:
         self._ended = True
+        if self._key_id:
+            ring.let_go(self._key_id, self)
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()
@@ -163,7 +167,10 @@ class CoordinatorConsumer(AsyncConsumer):
         token = self._parameters.get("token") or header_token(dict(self.scope["headers"]))
         try:
             session = self._parameters.get("session", "")
-            self._caller = await identify(token=token, session=session)
+            caller, key_id = await identify(token=token, session=session)
+            if key_id and not ring.hold(key_id, self):
+                raise TooManySockets
+            self._caller, self._key_id = caller, key_id
         except Exception as error:
             self._refusal = tellable(error)
             if self._refusal is None:

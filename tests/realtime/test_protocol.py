@@ -186,8 +186,10 @@ async def test_a_failed_auth_leaves_the_earlier_identity(socket: Listener) -> No
 
 
 async def test_another_identity_does_not_keep_private_channels(
-    socket: Listener, api: Api, production: None
+    socket: Listener, api: Api, production: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(settings, "API_KEY", "k" * 32)
+    api.headers["X-API-Key"] = settings.API_KEY
     for agent_id in ("first", "second"):
         await socket.ask(type="auth", token=make_token(Identity(agent_id)))
 
