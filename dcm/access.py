@@ -29,6 +29,10 @@ class NotForAgents(Forbidden):
     message = "This needs an operator key"
 
 
+class NotForLimitedKeys(Forbidden):
+    message = "This key is limited to projects or agents, and MCP reaches all of them"
+
+
 class NotForOneProject(Forbidden):
     message = "This key is limited to projects, and this route is about all of them"
 
@@ -177,6 +181,12 @@ def authorize(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpReque
         return get_response(request)  # type: ignore[no-any-return]
 
     return in_a_thread
+
+
+def check_unlimited(caller: Caller) -> None:
+    """For what reaches further than one project or agent. Raises NotForLimitedKeys."""
+    if caller.is_limited:
+        raise NotForLimitedKeys
 
 
 def check_scope(rule: Rule, caller: Caller) -> None:

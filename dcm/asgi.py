@@ -20,7 +20,7 @@ from dcm.cleanup import sweep_for_ever
 from dcm.health import log_outages
 from dcm.lib.batcher import Batcher
 from dcm.lib.handler import LeanHandler
-from dcm.lib.origins import is_foreign
+from dcm.lib.origins import header, is_our_host, may_open_socket
 from dcm.lib.threads import ConnectionThreads
 from dcm.mcp.endpoint import endpoint as mcp
 from realtime import port_http
@@ -28,6 +28,7 @@ from realtime.consumers import NativeConsumer
 from realtime.fanout import hub
 from sessions_app.trpc.consumers import CoordinatorConsumer
 
+FORWARDED = (b"x-forwarded-for", b"forwarded", b"x-real-ip")
 SWITCH_SECONDS = 0.0005
 COLLECT_AFTER = (20_000, 20, 50)
 
@@ -49,16 +50,16 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 def _page(scope: Any) -> Any:
     port = _port(scope)
-    if port == settings.WS_PORT:
-        return port_http.application
-    if port == settings.COORDINATOR_PORT:
-        return upgrade_required
-    return mcp if scope["path"].rstrip("/") == "/mcp" else http
+    if port not in (settings.WS_PORT, settings.COORDINATOR_PORT):
+        return mcp if scope["path"].rstrip("/") == "/mcp" else http
+    if not is_our_host(header(scope, b"host") or ""):
+        return misdirected
+    return port_http.application if port == settings.WS_PORT else upgrade_required
 
 
 def _socket(scope: Any) -> Any:
     path, port = scope["path"].rstrip("/"), _port(scope)
-    if is_foreign(scope):
+    if not _may_open(scope):
         return refuse
     if path == "/trpc" or port == settings.COORDINATOR_PORT:
         return coordinator
@@ -67,9 +68,26 @@ def _socket(scope: Any) -> Any:
     return refuse
 
 
+def _may_open(scope: Any) -> bool:
+    """Whether this names one of our hosts and no page of another site opens it."""
+    origin = header(scope, b"origin")
+    if origin is not None and not may_open_socket(origin):
+        return False
+    if not settings.PRODUCTION and any(header(scope, name) for name in FORWARDED):
+        return False
+    return is_our_host(header(scope, b"host") or "")
+
+
 def _port(scope: Any) -> int | None:
     server = scope.get("server")
     return server[1] if server else None
+
+
+async def misdirected(scope: Any, receive: Any, send: Any) -> None:
+    """As HTTP on the main port answers it."""
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": 421, "headers": headers})
+    await send({"type": "http.response.body", "body": b'{"error":"Host not allowed"}'})
 
 
 async def upgrade_required(scope: Any, receive: Any, send: Any) -> None:

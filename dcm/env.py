@@ -18,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 DEVELOPMENT_SECRET = "dcm-dev-secret-change-me"  # noqa: S105  the original's public default
 SHORTEST_SECRET = 32
+ORIGIN = re.compile(r"\*|https?://[^/\s]+")
 
 
 class BadSetting(Exception):
@@ -48,6 +49,9 @@ class Env:
     ws_port: int = var(3849, "port of the native WebSocket; 0 switches it off")
     coordinator_port: int = var(3030, "port of the tRPC WebSocket; 0 switches it off")
     allowed_hosts: str = var("", "more names for the Host header, separated by commas")
+    cors_origins: str = var(
+        "", "origins whose pages may call, separated by commas; none given: in development any"
+    )
 
     database_url: str = var(
         "", "postgresql://user:password@host:port/name; wins over DB_*; neither: embedded"
@@ -84,6 +88,9 @@ class Env:
     )
     routing_keywords: Literal["words", "rich"] = var(
         "words", "rich: pairs of words and file extensions are keywords, too"
+    )
+    rate_limit: int = var(
+        200, "requests a second in production of one key, or address without; four times at once"
     )
     max_body_bytes: int = var(1_048_576, "largest request body; hook intake takes 16 times as much")
 
@@ -208,6 +215,7 @@ _RANGES = {
     "healthcheck_interval_ms": (1000, 3_600_000),
     "event_retention_hours": (1, 87_600),
     "action_retention_days": (0, 36_500),
+    "rate_limit": (0, 1_000_000),
     "event_retention_max": (1000, 1_000_000_000),
     "routing_half_life_days": (0, 36_500),
     "max_body_bytes": (1024, 1_073_741_824),
@@ -224,6 +232,9 @@ def _check(env: Env) -> None:
         raise BadSetting("PORT, DASHBOARD_PORT, WS_PORT and COORDINATOR_PORT must differ")
     if not ports:
         raise BadSetting("All of PORT, DASHBOARD_PORT, WS_PORT and COORDINATOR_PORT are 0")
+    for origin in filter(None, env.cors_origins.split(",")):
+        if not ORIGIN.fullmatch(origin.strip()):
+            raise BadSetting(f"CORS_ORIGINS: {origin.strip()!r} is not like https://example.org")
     if env.database_url:
         _parse_database_url(env.database_url)
     if env.production:
@@ -247,6 +258,10 @@ def _parse_database_url(url: str) -> dict[str, Any]:
 
 
 def _check_production(env: Env) -> None:
+    if "*" in [name.strip() for name in env.allowed_hosts.split(",")]:
+        raise BadSetting("ALLOWED_HOSTS=* lets any page in by DNS: set the names of this server")
+    if "*" in [origin.strip() for origin in env.cors_origins.split(",")]:
+        raise BadSetting("CORS_ORIGINS=* lets any page call: set the origins that may")
     for secret in env.ws_auth_secret.split(","):
         if secret == DEVELOPMENT_SECRET or len(secret) < SHORTEST_SECRET:
             raise BadSetting(

@@ -126,6 +126,14 @@ RESPONSES: dict[str, tuple[str, Json]] = {
             {"error": "Host not allowed", "message": "Set ALLOWED_HOSTS"},
         ),
     ),
+    "429": (
+        "TooFast",
+        _error(
+            "The API key, or the address without one, asks too often",
+            {"error": "Too many requests", "message": "Try again in 2 s"},
+            RETRY_AFTER,
+        ),
+    ),
     "500": (
         "Failure",
         _error(
@@ -185,7 +193,8 @@ def finish(result: Json, **_: Any) -> Json:
             each["requestBody"]["required"] = True
         if path in {"/health", "/livez"}:
             each["security"] = []
-            del each["responses"]["401"], each["responses"]["403"]
+            for status in ("401", "403", "429"):
+                del each["responses"][status]
         each["responses"] = dict(sorted(each["responses"].items()))
     add_links(result)
     add_examples(result)

@@ -25,6 +25,9 @@ REDACT = ENV.dcm_redact == "on"
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", ENV.host]
 ALLOWED_HOSTS += [name.strip() for name in ENV.allowed_hosts.split(",") if name.strip()]
 
+_origins = {origin.strip() for origin in ENV.cors_origins.split(",") if origin.strip()}
+CORS_ORIGINS = frozenset(_origins or (() if PRODUCTION else {"*"}))
+
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -63,6 +66,8 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "dcm.lib.middleware.Compress",
     "django.middleware.http.ConditionalGetMiddleware",
+    "dcm.lib.middleware.secure_cookies",
+    "dcm.lib.throttle_login.login_throttled",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -129,7 +134,13 @@ SESSION_COOKIE_SAMESITE = "Strict"
 CSRF_COOKIE_SAMESITE = "Strict"
 X_FRAME_OPTIONS = "DENY"
 
+SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0  # sent over TLS only
+SECURE_REFERRER_POLICY = "no-referrer"
+SESSION_COOKIE_AGE = 8 * 3600
+
 API_KEY = ENV.dcm_api_key
+RATE_LIMIT = ENV.rate_limit if PRODUCTION else 0
+REDIS_URL = ENV.redis_url
 WS_AUTH_SECRETS = ENV.ws_auth_secret.split(",")
 MESSAGE_TTL_SECONDS = -(-ENV.message_ttl_ms // 1000)
 EVENT_RETENTION_HOURS = ENV.event_retention_hours

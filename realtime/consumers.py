@@ -17,6 +17,7 @@ from dcm.lib.errors import DomainError, tellable
 from dcm.lib.keys.callers import ANYBODY, Caller
 from dcm.lib.keys.ring import ring
 from dcm.lib.threads import in_thread
+from dcm.lib.throttle import Bucket
 from realtime import frames, unlogged
 from realtime.access import (
     TooManySockets,
@@ -31,7 +32,7 @@ from realtime.channel_names import GLOBAL, METRICS, agent_channel, session_chann
 from realtime.fanout import hub
 from realtime.frames import Frame, Refused, UnknownType
 from realtime.presence import Change, changes, forget, remember, remembered
-from realtime.rates import Bucket, heartbeats
+from realtime.rates import heartbeats
 from realtime.services import publish_for_client
 from realtime.sockets import sockets
 from realtime.stream import OWN_EVENT_SECONDS, Stream

@@ -32,7 +32,9 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 def _stats() -> dict[str, Any]:
-    """Counts of this process."""
+    """Counts of this process. Channels bear names of agents, so in production nobody is told."""
+    if settings.PRODUCTION:
+        return {}
     return {
         "connectedClients": len(sockets),
         "activeChannels": len(hub.channels),

@@ -4,15 +4,22 @@ from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import Any, cast
 
+from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
+from django.utils.cache import patch_vary_headers
 from django.utils.decorators import sync_and_async_middleware
 
 from dcm.lib.api import is_page, json_response
+from dcm.lib.origins import is_open_to_any_origin, may_call
 
 METHODS = "GET,HEAD,PUT,POST,DELETE,PATCH,QUERY"
+PAGE_POLICY = "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+FORWARDED = frozenset({"HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP"})
+"""Behind a proxy every request comes from loopback, so that proves nothing."""
+
 LARGE_BYTES = 1_400  # less fits into one packet anyway
 
 
@@ -25,18 +32,31 @@ class Compress(GZipMiddleware):
         return super().process_response(request, response)
 
 
+def secure_cookies(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Cookies that were set over TLS come back over TLS only."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response: HttpResponse = get_response(request)
+        if request.is_secure():
+            for cookie in response.cookies.values():
+                cookie["secure"] = True
+        return response
+
+    return middleware
+
+
 @sync_and_async_middleware
 def api_edge(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Host allow-list and CORS. Contract: rest 1.1."""
+    """Host and Origin allow-lists, CORS. Contract: rest 1.1."""
     if iscoroutinefunction(get_response):
 
         async def on_the_loop(request: HttpRequest) -> HttpResponseBase:
-            return refusal(request) or _with_cors(request, await get_response(request))
+            return _finish(request, refusal(request) or await get_response(request))
 
         return on_the_loop
 
     def in_a_thread(request: HttpRequest) -> HttpResponseBase:
-        return refusal(request) or _with_cors(request, get_response(request))
+        return _finish(request, refusal(request) or get_response(request))
 
     return in_a_thread
 
@@ -48,23 +68,50 @@ def refusal(request: HttpRequest) -> HttpResponseBase | None:
         request.get_host()
     except DisallowedHost:
         return json_response({"error": "Host not allowed", "message": "Set ALLOWED_HOSTS"}, 421)
+    if _is_foreign(request):
+        return json_response({"error": "Origin not allowed", "message": "Set CORS_ORIGINS"}, 403)
     if request.method == "OPTIONS":
         return _preflight(request)
+    if not settings.PRODUCTION and not FORWARDED.isdisjoint(request.META):
+        text = "In development this server is for its own machine: behind a proxy set DCM_ENV"
+        return json_response({"error": "Forwarded requests are refused", "message": text}, 403)
     return None
+
+
+def _is_foreign(request: HttpRequest) -> bool:
+    """Whether a page calls that may not. Forms of pages have Django's own check."""
+    if is_open_to_any_origin() or is_page(request.path):
+        return False
+    origin = request.META.get("HTTP_ORIGIN")
+    if origin is None:
+        return request.META.get("HTTP_SEC_FETCH_SITE") == "cross-site"
+    return not may_call(origin)
 
 
 def _preflight(request: HttpRequest) -> HttpResponse:
     response = HttpResponse(status=204)
-    response["Access-Control-Allow-Origin"] = "*"
     response["Access-Control-Allow-Methods"] = METHODS
     response["Access-Control-Allow-Headers"] = request.headers.get(
         "Access-Control-Request-Headers", ""
     )
     response["Vary"] = "Access-Control-Request-Headers"
+    _allow_origin(request, response)
     return response
 
 
-def _with_cors(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """CORS for programs, what browsers are to do with pages, and for both: no guessing of types."""
     if not is_page(request.path):
-        response["Access-Control-Allow-Origin"] = "*"
+        _allow_origin(request, response)
+    elif not response.has_header("Content-Security-Policy"):
+        response["Content-Security-Policy"] = PAGE_POLICY
+    response["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+def _allow_origin(request: HttpRequest, response: HttpResponseBase) -> None:
+    if is_open_to_any_origin():
+        response["Access-Control-Allow-Origin"] = "*"
+    elif origin := request.META.get("HTTP_ORIGIN"):
+        response["Access-Control-Allow-Origin"] = origin  # else it would have been refused
+        patch_vary_headers(response, ["Origin"])

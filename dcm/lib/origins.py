@@ -1,19 +1,44 @@
-"""Pages of other sites, told by the Origin that browsers send; other clients send none."""
+"""Which hosts are ours, and whose pages may call. Browsers say from where a page came; what is no
+browser says nothing, and is let in by its key alone.
+"""
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+ANY = "*"
 
-def is_foreign(scope: Any) -> bool:
-    """Whether a page of another site asks. Origin passes by the same list as Host."""
-    origin = dict(scope["headers"]).get(b"origin")
-    if origin is None:
-        return False
+
+def is_our_host(host: str) -> bool:
+    return validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)
+
+
+def is_open_to_any_origin() -> bool:
+    return ANY in settings.CORS_ORIGINS
+
+
+def may_call(origin: str) -> bool:
+    """Whether pages of this origin may: ours, and those that CORS_ORIGINS names."""
+    return is_open_to_any_origin() or origin in settings.CORS_ORIGINS or _is_ours(origin)
+
+
+def may_open_socket(origin: str) -> bool:
+    """The same, but never any: browsers let any page read a socket that opens."""
+    return origin in settings.CORS_ORIGINS - {ANY} or _is_ours(origin)
+
+
+def header(scope: Any, name: bytes) -> str | None:
+    """The first header of this name in an ASGI scope."""
+    found: Iterable[bytes] = (value for each, value in scope["headers"] if each == name)
+    value = next(iter(found), None)
+    return None if value is None else value.decode("latin-1")
+
+
+def _is_ours(origin: str) -> bool:
     try:
-        host = urlsplit(origin.decode("latin-1")).netloc
+        return is_our_host(urlsplit(origin).netloc)
     except ValueError:
-        return True
-    return not validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)
+        return False

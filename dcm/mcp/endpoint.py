@@ -15,11 +15,14 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
+from dcm.access import check_unlimited
 from dcm.lib.api import error_response, json_response
 from dcm.lib.errors import Forbidden, Malformed
 from dcm.lib.handler import Receive, Scope, Send, headers_of
+from dcm.lib.keys import admission
+from dcm.lib.keys.admission import admit_request
 from dcm.lib.middleware import refusal
-from dcm.lib.origins import is_foreign
+from dcm.lib.origins import header, may_open_socket
 from dcm.mcp.caller import Caller
 from dcm.mcp.toolsets import tools_named
 
@@ -35,7 +38,7 @@ class Endpoint:
         self._ending = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        admitted = _admit(scope)
+        admitted = await _admit(scope)
         if not isinstance(admitted, Caller):
             await _send(admitted, send)
             return
@@ -77,18 +80,17 @@ class Endpoint:
             self._begun = None  # the next request may try again
 
 
-def _admit(scope: Scope) -> Caller | HttpResponseBase:
-    """Who calls, or the answer to somebody who may not, by the rules of REST.
-
-    An API key that is bound to an agent or a session would be put into the Caller here.
-    """
-    if is_foreign(scope):
+async def _admit(scope: Scope) -> Caller | HttpResponseBase:
+    """Who calls, or the answer to somebody who may not, by the rules of REST."""
+    origin = header(scope, b"origin")
+    if origin is not None and not may_open_socket(origin):
         return error_response(Forbidden("Origin not allowed"))
     try:
         request = ASGIRequest(scope, io.BytesIO())
         refused = refusal(request)
         if refused is not None:
             return refused
+        check_unlimited(await admit_request(request))
         if request.method != "POST":
             return _post_only()
         caller = Caller.read(request.GET)
@@ -96,7 +98,7 @@ def _admit(scope: Scope) -> Caller | HttpResponseBase:
     except UnicodeDecodeError:
         return error_response(Malformed(message="The query string is not ASCII"))
     except Exception as error:  # noqa: BLE001  every error has an envelope
-        return error_response(error)
+        return admission.refusal(error)
     return caller
 
 

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from dcm.lib.admin import RowAdmin
 from dcm.lib.idempotency.models import StoredReply
-from dcm.lib.redaction.models import RedactionCount
 from dcm.lib.keys.models import ApiKey
+from dcm.lib.redaction.models import RedactionCount
 from messaging.models import Block, Subscription
 from realtime.models import Acknowledged, LoggedEvent
 from routing.models import ProjectToolScore

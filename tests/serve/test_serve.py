@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import time
@@ -298,3 +299,36 @@ def test_a_value_that_cannot_be_used_is_named(home: Path, variable: str, value: 
     assert variable in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+GOOD = {"DCM_ENV": "production", "WS_AUTH_SECRET": "w" * 32, "DCM_API_KEY": "k" * 32}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("WS_AUTH_SECRET", ""),
+        ("WS_AUTH_SECRET", "dcm-dev-secret-change-me"),
+        ("WS_AUTH_SECRET", "short"),
+        ("WS_AUTH_SECRET", f"{'w' * 32},short"),
+        ("SECRET_KEY", "short"),
+        ("DCM_API_KEY", "short"),
+        ("DCM_API_KEY", ""),
+        ("ALLOWED_HOSTS", "*"),
+        ("ALLOWED_HOSTS", "dcm.example, *"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "board.example"),
+        ("RATE_LIMIT", "many"),
+    ],
+)
+def test_production_does_not_start_with_what_is_unsafe(
+    home: Path, variable: str, value: str
+) -> None:
+    done = manage(home, "serve", **(GOOD | {variable: value}))
+
+    assert done.returncode == 1
+    assert variable in done.stderr
+    assert re.search(r"\bset\b|is not", done.stderr)
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert postgres_of(home) == []

@@ -1,5 +1,6 @@
 """Who may come in: whoever brings a key, and in development on loopback everybody."""
 
+import functools
 from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import Any
@@ -13,7 +14,10 @@ from dcm.lib.api import error_response, is_page
 from dcm.lib.errors import DomainError
 from dcm.lib.keys.callers import ANYBODY, Caller, current
 from dcm.lib.keys.ring import ring
+from dcm.lib.threads import in_thread
+from dcm.lib.throttle import Limit, TooFast
 
+BURST = 4
 OPEN_PATHS = frozenset({"/health", "/livez"})  # load balancers ask these without a key
 
 
@@ -63,7 +67,7 @@ def known_caller(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRe
             if _is_open(request):
                 return await get_response(request)  # type: ignore[no-any-return]
             try:
-                caller = await admit(_key_of(request))
+                caller = await admit_request(request)
             except Exception as error:  # noqa: BLE001  every error has an envelope
                 return refusal(error)
             token = current.set(caller)
@@ -78,7 +82,7 @@ def known_caller(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRe
         if _is_open(request):
             return get_response(request)  # type: ignore[no-any-return]
         try:
-            caller = admit_in_thread(_key_of(request))
+            caller = _admit_in_time_in_thread(request)
         except Exception as error:  # noqa: BLE001  every error has an envelope
             return refusal(error)
         token = current.set(caller)
@@ -94,11 +98,57 @@ def refusal(error: Exception) -> HttpResponseBase:
     response = error_response(error)
     if response.status_code == 401:
         response["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooFast):
+        response["Retry-After"] = str(error.retry_after)
     return response
 
 
+async def admit_request(request: HttpRequest) -> Caller:
+    """Raises TooFast, too: keys have a pace, and so have addresses that guess them."""
+    try:
+        caller = await admit(_key_of(request))
+    except Unauthorized:
+        await _slow_down(_address(request))
+        raise
+    await _slow_down(caller.key_id or _address(request))
+    return caller
+
+
+def _admit_in_time_in_thread(request: HttpRequest) -> Caller:
+    try:
+        caller = admit_in_thread(_key_of(request))
+    except Unauthorized:
+        _slow_down_in_thread(_address(request))
+        raise
+    _slow_down_in_thread(caller.key_id or _address(request))
+    return caller
+
+
+async def _slow_down(name: str) -> None:
+    if settings.RATE_LIMIT:
+        limit = _limit(settings.RATE_LIMIT)
+        if not limit.take_fast(name):
+            await in_thread(limit.take, name)
+
+
+def _slow_down_in_thread(name: str) -> None:
+    if settings.RATE_LIMIT:
+        _limit(settings.RATE_LIMIT).take(name)
+
+
+@functools.cache
+def _limit(rate: int) -> Limit:
+    return Limit("requests", rate=rate, burst=BURST * rate)
+
+
+def _address(request: HttpRequest) -> str:
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
 def _is_open(request: HttpRequest) -> bool:
-    return not keys_are_asked_for() or request.path in OPEN_PATHS or is_page(request.path)
+    if not (keys_are_asked_for() or settings.RATE_LIMIT):
+        return True
+    return request.path in OPEN_PATHS or is_page(request.path)
 
 
 def _key_of(request: HttpRequest) -> str:
