@@ -23,12 +23,15 @@ ifdef TEST_DATABASE_URL
 	TEST_DATABASE=external $(PYTHON) -m pytest $(ARGS)
 endif
 
-check: $(DEVELOPMENT) ## formatting, lint, types, layers, migrations, API document
+check: $(DEVELOPMENT) ## formatting, lint, types, layers, migrations, holes, API document
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy .
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -W "ignore:Got an error checking:RuntimeWarning" manage.py makemigrations --check --dry-run
+	$(VENV)/bin/bandit --quiet --configfile pyproject.toml --severity-level medium --recursive \
+		dcm projects routing messaging sessions_app realtime client/src
+	.ci/audit
 	@$(DOCUMENT) | diff docs/openapi.yaml - || { echo "docs/openapi.yaml is stale: make openapi"; exit 1; }
 
 fix: $(DEVELOPMENT) ## mend formatting and what lint can mend
