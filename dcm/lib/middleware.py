@@ -72,7 +72,7 @@ def refusal(request: HttpRequest) -> HttpResponseBase | None:
         return json_response({"error": "Origin not allowed", "message": "Set CORS_ORIGINS"}, 403)
     if request.method == "OPTIONS":
         return _preflight(request)
-    if not settings.PRODUCTION and not FORWARDED.isdisjoint(request.META):
+    if not settings.PRODUCTION and not request.META.keys().isdisjoint(FORWARDED):
         text = "In development this server is for its own machine: behind a proxy set DCM_ENV"
         return json_response({"error": "Forwarded requests are refused", "message": text}, 403)
     return None
