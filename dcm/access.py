@@ -128,6 +128,8 @@ RULES = {
     "POST /api/context/generate": READS_AS,
     "POST /api/compact/restore": READS_AS,
     "GET /api/compact/status/{session_id}": OWN,
+    "GET /api/compact/history/{session_id}": OWN,
+    "GET /api/search": ALL,
     "POST /api/hooks/claude-code": Rule("agent", "own", belongs_by=("cwd", "session_id")),
     # Agents, and what they say to each other; they belong to no project.
     "GET /api/agents": ALL,
