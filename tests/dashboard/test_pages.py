@@ -4,6 +4,7 @@ import gzip
 import re
 from pathlib import Path
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 from django.conf import LazySettings
@@ -11,7 +12,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from messaging.models import Message
 from projects.models import Action, Request, Subtask
+from tests.admin.conftest import As
 from tests.admin.rows import HOSTILE, LONG, make_rows
 
 STATIC = Path(__file__).parents[2] / "dcm" / "dashboard" / "static"
@@ -139,3 +142,70 @@ def test_a_server_that_asks_for_keys_asks_people_who_they_are(
     )
     assert part.status_code == 401
     assert part["HX-Redirect"] == "/admin/login/?next=/search%3Fq%3Da"
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "status"),
+    [
+        ("/agents/end-block", {"block": "tea"}, 400),
+        ("/agents/end-block", {"block": "7bc0e198-08e0-4100-a5a4-8aa28273c548"}, 404),
+        ("/agents/end-block", {}, 400),
+        ("/coordination/answer", {"session": "s", "question": "q"}, 400),
+        ("/coordination/answer", {"session": "s", "question": "q", "answer": "a"}, 404),
+        ("/coordination/answer", {"session": "s", "question": "q", "answer": "\0"}, 400),
+        ("/messages/compose", {"topic": "tea", "text": "a"}, 400),
+        ("/messages/compose", {"topic": "task.created", "text": ""}, 400),
+        ("/messages/compose", {"topic": "task.created", "text": "a", "priority": "11"}, 400),
+        ("/messages/compose", {"topic": "task.created", "text": "a", "priority": "9" * 5000}, 400),
+        ("/messages/compose", {"topic": "task.created", "text": 100_001 * "a"}, 400),
+        ("/routing/feedback", {"tool": "Edit", "text": "a", "chosen": "maybe"}, 400),
+    ],
+)
+def test_a_form_that_cannot_be_meant_is_refused(
+    browser: Client, path: str, fields: dict[str, str], status: int
+) -> None:
+    response = browser.post(path, fields)
+
+    assert response.status_code == status
+    assert b'role="alert"' in response.content
+
+
+@pytest.mark.parametrize("path", ["/projects/tea", "/actions/tea", "/sessions/one?id=a%00"])
+def test_an_address_that_cannot_be_meant_is_refused(browser: Client, path: str) -> None:
+    assert browser.get(path).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path",
+    [f"/projects/{UUID(int=1)}", f"/actions/{UUID(int=1)}", "/sessions/one?id=a", "/agents/one"],
+)
+def test_what_is_not_there_is_said(browser: Client, path: str) -> None:
+    assert browser.get(path).status_code == 404
+
+
+def test_a_form_of_another_site_is_refused(database: None) -> None:
+    browser = Client(headers={"host": "localhost"}, enforce_csrf_checks=True)
+    browser.get("/messages")
+    note = {"topic": "task.created", "text": "a"}
+
+    assert browser.post("/messages/compose", note).status_code == 403
+    token = browser.cookies["csrftoken"].value
+    foreign = {"origin": "http://evil.example"}
+    with_token = note | {"csrfmiddlewaretoken": token}
+    assert browser.post("/messages/compose", with_token, headers=foreign).status_code == 403
+    assert browser.post("/messages/compose", with_token).status_code == 302
+    assert Message.objects.count() == 1
+
+
+@pytest.mark.parametrize(("group", "status"), [("operator", 403), ("maintainer", 302)])
+def test_who_may_look_may_not_yet_change(
+    login: As, settings: LazySettings, group: str, status: int
+) -> None:
+    settings.API_KEY = "secret"
+    browser = login(group)
+    note = {"topic": "task.created", "text": "a"}
+
+    assert browser.get("/messages").status_code == 200
+    assert browser.post("/messages/compose", note).status_code == status
+    senders = list(Message.objects.values_list("from_agent", flat=True))
+    assert senders == ([f"mia-{group}"] if status == 302 else [])

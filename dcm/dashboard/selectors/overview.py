@@ -60,9 +60,12 @@ _STUCK = """
         left(reason, %(excerpt)s) AS text, created_at AS at, NULL AS session_id
  FROM messaging_block ORDER BY created_at LIMIT %(limit)s)
 UNION ALL
-(SELECT 'question', left(q.asked_by, 80), left(q.to_agent, 80), left(q.question, %(excerpt)s),
+(SELECT 'question', left(coalesce(asks.name, q.asked_by), 80),
+        left(coalesce(hears.name, q.to_agent), 80), left(q.question, %(excerpt)s),
         q.created_at, c.session_id
  FROM sessions_app_question q JOIN sessions_app_coordination c ON c.id = q.coordination_id
+ LEFT JOIN sessions_app_coordinatedagent asks ON asks.id = q.asked_by
+ LEFT JOIN sessions_app_coordinatedagent hears ON hears.id = q.to_agent
  WHERE q.newest_answer_id IS NULL ORDER BY q.created_at DESC LIMIT %(limit)s)
 UNION ALL
 (SELECT 'failure', left(coalesce(s.agent_id, s.agent_type, 'unnamed'), 80), NULL,

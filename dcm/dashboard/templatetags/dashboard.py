@@ -1,6 +1,7 @@
 """How pages write what they show. Whatever was recorded is data: it never becomes markup."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,7 +28,7 @@ SIGNS = {
     "failed": "✕",
     "blocked": "⊘",
     "paused": "‖",
-    "waiting": "⧗",
+    "waiting": "◔",
     "pending": "○",
     "offline": "○",
     "cancelled": "\u2013",
@@ -48,6 +49,12 @@ def bare(value: object, longest: int = 120) -> str:
     """The same for places that take no markup: titles, attributes, pictures."""
     text = "" if value is None else str(value)
     return " ".join(disarmed(text[:longest]).split()) + ("…" if len(text) > longest else "")
+
+
+@register.filter
+def piece(text: str) -> str:
+    """Part of a line: the blanks at its ends are those between it and the next part."""
+    return re.sub(r"\s+", " ", disarmed(text))
 
 
 @register.filter

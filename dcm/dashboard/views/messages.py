@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 
 from dcm.dashboard.pages import actor, change, done, page, show
 from dcm.dashboard.selectors import messages as selectors
-from dcm.lib.api import Input, Integer, Query, Text
+from dcm.lib.api import Input, Query, Text
 from messaging.models import Topic
 from messaging.services.messages import send_message
 
@@ -12,7 +12,7 @@ from messaging.services.messages import send_message
 class ComposeForm(Input):
     to = Text(required=False, allow_blank=True)
     topic = Text(choices=Topic.values)
-    priority = Integer(least=0, most=10, required=False)
+    priority = Text(choices=[str(number) for number in range(11)], required=False)
     text = Text(max_length=100_000)
 
 
@@ -35,15 +35,12 @@ def messages(request: HttpRequest) -> HttpResponse:
 
 @change("messaging.change_message")
 def compose(request: HttpRequest) -> HttpResponse:
-    given: dict[str, Any] = request.POST.dict()
-    if str(given.get("priority", "")).isdecimal():
-        given["priority"] = int(given["priority"])
-    form = ComposeForm.read(given)
+    form: dict[str, Any] = ComposeForm.read(request.POST.dict())
     message = send_message(
         from_agent=actor(request),
         to_agent=form.get("to") or None,
         topic=form["topic"],
-        priority=form.get("priority", 0),
+        priority=int(form.get("priority", 0)),
         content={"message": form["text"]},
     )
     return done(request, "messages", f"Sent to {message.to_agent or 'everybody'}")

@@ -4,6 +4,7 @@ import { Live, numberOf } from "./socket.js";
 
 const LEAST_MS = 900; // between two refreshes
 const SOON_MS = 120; // events come in groups
+const ANYWAY_MS = 30000;
 const AGAIN_MS = 3000; // after a refresh that failed
 const { epoch, after, shown, token } = document.body.dataset;
 const main = document.getElementById("main");
@@ -60,6 +61,8 @@ live.addEventListener("event", ({ detail }) => {
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden && stale.size) refreshSoon(main);
 });
+// Figures of the last minutes change also when nothing happens.
+if (main.dataset.live) setInterval(() => refreshSoon(main), ANYWAY_MS);
 
 // A refresh changes what is different. What people typed, opened or what scripts drew stays.
 Object.assign(Idiomorph.defaults.callbacks, {

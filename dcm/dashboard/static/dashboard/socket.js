@@ -4,6 +4,7 @@ const PING_MS = 25000;
 const SILENT_MS = 70000;
 const LONGEST_WAIT_MS = 15000;
 const KNOWN = 2000;
+const FRESH_MS = 60000; // a page so young is not loaded again
 
 export class Live extends EventTarget {
   // Fires `event` (detail: the frame), `open`, `lost` and `gap`: what was missed is not told again.
@@ -54,7 +55,7 @@ export class Live extends EventTarget {
       this.waitMs = 500;
       if (frame.recovered === false) this.dispatchEvent(new CustomEvent("gap", { detail: frame }));
       this.dispatchEvent(new Event("open"));
-    } else if (frame.type === "error" && frame.code === "4001") {
+    } else if (frame.type === "error" && frame.code === "4001" && performance.now() > FRESH_MS) {
       location.reload(); // the page's token has ended: a new page has a new one
     } else if (frame.type === "event") {
       this.tell(frame);

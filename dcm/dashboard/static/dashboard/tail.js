@@ -45,10 +45,14 @@ function tone({ event, data }) {
 }
 const SIGNS = { failed: "✕", blocked: "⊘", completed: "✓", "": "·" };
 
+function seconds(ms) {
+  return ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
 function sentence({ event, data }) {
   const d = data ?? {};
   if (event === "action.created") {
-    const took = d.duration_ms === null || d.duration_ms === undefined ? "" : ` in ${d.duration_ms} ms`;
+    const took = d.duration_ms === null || d.duration_ms === undefined ? "" : ` in ${seconds(d.duration_ms)}`;
     return `${plain(d.tool_name)}${d.exit_code ? ` failed with ${d.exit_code}` : ""}${took}`;
   }
   if (event.startsWith("subtask.")) return `${plain(d.agent_id ?? d.agent_type ?? "a subtask")} is ${plain(d.status)}`;

@@ -1,0 +1,3 @@
+from tests.admin.conftest import login
+
+__all__ = ["login"]
