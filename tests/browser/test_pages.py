@@ -31,7 +31,8 @@ async def test_sessions(visit: Open, api: Api) -> None:
     await hook(api, "PostCompact", compact_summary="The form is half done")
     await hook(api, "PostToolUse", tool_name="Bash", tool_use_id="t2", tool_input={"command": "ls"})
     await expect(page.locator(".calls > li")).to_have_count(2)
-    await expect(page.locator("main")).to_contain_text("Compacted")
+    await page.get_by_text("own summary").click()
+    await expect(page.locator("main")).to_contain_text("The form is half done")
     # What was opened stays open over a refresh.
     await expect(page.locator(".calls pre").first).to_contain_text("/srv/login.py")
 

@@ -30,7 +30,7 @@ QUERIES = {
     "/projects/subtasks/{subtask}": 1,
     "/actions/{action}": 1,
     "/sessions": 3,
-    "/sessions/one?id={session}": 7,
+    "/sessions/one?id={session}": 8,
     "/sessions/brief?id={session}": 13,
     "/agents": 8,
     "/agents/one?id={agent}": 11,

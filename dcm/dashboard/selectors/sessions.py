@@ -64,17 +64,27 @@ def files(session_id: str) -> list[dict[str, Any]]:
 
 
 _REQUESTS = """
-SELECT id, left(prompt, %(excerpt)s) AS prompt, status, created_at, completed_at, project_id,
-       left(metadata->>'compacted_at', 40) AS compacted_at,
-       left(metadata->>'compact_summary', 2000) AS compact_summary
+SELECT id, left(prompt, %(excerpt)s) AS prompt, status, created_at, completed_at, project_id
 FROM projects_request WHERE session_id = %(session_id)s
 ORDER BY created_at DESC LIMIT 20
 """
 
 
 def requests(session_id: str) -> list[dict[str, Any]]:
-    """The newest, with the compaction that each of them went through last, if any."""
+    """Newest first."""
     return rows(_REQUESTS, session_id=session_id, excerpt=EXCERPT)
+
+
+_COMPACTIONS = """
+SELECT id, number, left(agent_id, 300) AS agent_id, left(trigger, 40) AS trigger, begun_at,
+       compacted_at, restored_at, restores, left(summary, 4001) AS summary
+FROM sessions_app_compaction WHERE session_id = %(session_id)s ORDER BY number DESC LIMIT 50
+"""
+
+
+def compactions(session_id: str) -> list[dict[str, Any]]:
+    """Each time that its host shortened an agent's memory, newest first."""
+    return rows(_COMPACTIONS, session_id=session_id)
 
 
 _AGENTS = """

@@ -52,7 +52,7 @@ def session(request: HttpRequest) -> HttpResponse:
         "cursor": cursor,
         "drawn": _drawn(calls),
         "requests": requests,
-        "compactions": {r["compacted_at"]: r for r in requests if r["compacted_at"]},
+        "compactions": selectors.compactions(session_id),
         "files": selectors.files(session_id),
         "agents": selectors.agents(session_id),
     }
