@@ -42,6 +42,13 @@ class Env:
         "", "an operator key for all, beside those of `manage.py apikey`; when set, keys are needed"
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = var("INFO", "least level logged")
+    log_format: Literal["auto", "text", "json"] = var(
+        "auto", "auto: JSON lines in production, text in development"
+    )
+    dcm_slow_ms: int = var(
+        1000, "requests that take so many milliseconds or more are logged; 0: none"
+    )
+    dcm_slow_query_ms: int = var(500, "the same for statements of the database; 0: none")
 
     host: str = var("127.0.0.1", "address that all sockets listen on")
     port: int = var(3847, "port of REST, OpenAPI, /ws and /trpc; 0 switches it off")
@@ -218,6 +225,8 @@ _RANGES = {
     "rate_limit": (0, 1_000_000),
     "event_retention_max": (1000, 1_000_000_000),
     "routing_half_life_days": (0, 36_500),
+    "dcm_slow_ms": (0, 3_600_000),
+    "dcm_slow_query_ms": (0, 3_600_000),
     "max_body_bytes": (1024, 1_073_741_824),
 }
 

@@ -199,10 +199,17 @@ SPECTACULAR_SETTINGS = {
     "SORT_OPERATION_PARAMETERS": False,
 }
 
+SLOW_SECONDS = ENV.dcm_slow_ms / 1000
+SLOW_QUERY_SECONDS = ENV.dcm_slow_query_ms / 1000
+_as_json = ENV.log_format == "json" or (ENV.log_format == "auto" and ENV.production)
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {"()": "dcm.lib.logs.JsonLines"}
+        if _as_json
+        else {"()": "dcm.lib.logs.Lines", "stream": sys.stderr}
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": ENV.log_level},
     "loggers": {name: {"level": "WARNING"} for name in ("uvicorn", "asyncio", "mcp")},

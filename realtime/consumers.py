@@ -16,6 +16,7 @@ from django.conf import settings
 from dcm.lib.errors import DomainError, tellable
 from dcm.lib.keys.callers import ANYBODY, Caller
 from dcm.lib.keys.ring import ring
+from dcm.lib.logs import begin_with
 from dcm.lib.threads import in_thread
 from dcm.lib.throttle import Bucket
 from realtime import frames, unlogged
@@ -141,6 +142,12 @@ class NativeConsumer(Stream, AsyncConsumer):
     async def websocket_disconnect(self, message: Any) -> None:
         raise StopConsumer
 
+    def about(self) -> dict[str, str]:
+        """For the log."""
+        who = self.identity
+        known = {"agent": who.agent_id, "session": who.session_id or ""} if who else {}
+        return {"socket": self.client_id, **known}
+
     # --- requests ---------------------------------------------------------------------------
 
     async def _answer(self, request: Frame, answer: Callable[[Frame], Awaitable[None]]) -> None:
@@ -258,6 +265,7 @@ class NativeConsumer(Stream, AsyncConsumer):
         identity, caller = await identify(request, known or self._claimed_session)
         report = await self._find_start(request)
         self._take_identity(identity, caller)
+        begin_with(self)
         if acknowledged:  # also without an id, or the original's SDK never counts as authenticated
             await self._send(frames.ack_frame(request, report))
         await self._take_channels(identity)

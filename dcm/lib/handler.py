@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import aclosing
 from inspect import iscoroutinefunction
+from time import perf_counter
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
@@ -27,6 +28,8 @@ from django.utils.module_loading import import_string
 from dcm.lib.api import error_response, is_page, view_of
 from dcm.lib.database_check import database
 from dcm.lib.errors import BodyTooLarge, DatabaseUnavailable, Malformed
+from dcm.lib.logs import begin_with
+from dcm.lib.observing import about, note, request_id
 from dcm.lib.threads import ConnectionThreads, pool
 
 T = TypeVar("T")
@@ -51,6 +54,10 @@ class LeanRequest(ASGIRequest):
         self._body = body
         # DRF takes a body of no known length, or of none, for {}: either is for the parser to say.
         self.META["CONTENT_LENGTH"] = str(len(body) or -1)
+        self.id = request_id(self.META.get("HTTP_X_REQUEST_ID"))
+
+    def about(self) -> dict[str, str]:
+        return {"request_id": self.id, **about(self)}
 
 
 class LeanHandler(ASGIHandler):
@@ -74,8 +81,11 @@ class LeanHandler(ASGIHandler):
         client = Client(receive)
         try:
             request = await _read_request(scope, receive)
+            begin_with(request)
+            began = perf_counter()
             client.watch(after=UNWATCHED_SECONDS)
             response = await self._respond_in_time(request)
+            note(request, response.status_code, perf_counter() - began)
             await self._send(response, request, client, send)
         except RequestAborted:
             return
@@ -137,7 +147,8 @@ class LeanHandler(ASGIHandler):
     async def _send(
         self, response: Any, request: LeanRequest, client: "Client", send: Send
     ) -> None:
-        start = {"status": response.status_code, "headers": headers_of(response)}
+        headers = [*headers_of(response), (b"X-Request-ID", request.id.encode())]
+        start = {"status": response.status_code, "headers": headers}
         await send({"type": "http.response.start", **start})
         if response.streaming:
             client.watch(after=0)

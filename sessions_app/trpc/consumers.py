@@ -17,6 +17,7 @@ from channels.exceptions import StopConsumer
 
 from dcm.lib.errors import DomainError, is_unavailable, tellable
 from dcm.lib.keys.ring import ring
+from dcm.lib.logs import begin_with
 from dcm.lib.threads import in_thread
 from realtime.channel_names import session_channel
 from realtime.cursor import Cursor
@@ -176,6 +177,11 @@ class CoordinatorConsumer(AsyncConsumer):
             if self._refusal is None:
                 raise
 
+    def about(self) -> dict[str, str]:
+        """For the log."""
+        session = self._caller.session_id if self._caller else ""
+        return {"session": session, "agent": ",".join(sorted(self._agents))}
+
     async def _take_parameters(self, text: str) -> None:
         try:
             self._parameters |= frames.parse_connection_params(text)
@@ -226,6 +232,7 @@ class CoordinatorConsumer(AsyncConsumer):
                 await self._answer(request)
 
     async def _answer(self, call: Call) -> None:
+        begin_with(self)
         try:
             if self._caller is None:
                 raise self._refusal or RuntimeError("nobody asked who this is")

@@ -7,12 +7,14 @@ whatever comes next: another statement, or the commit.
 
 from collections.abc import Callable
 from itertools import count
+from time import perf_counter
 from typing import Any
 
 from django.db.backends.postgresql import base
 from psycopg.pq import TransactionStatus
 from psycopg.pq.abc import PGresult
 
+from dcm.lib.postgresql import slow
 from dcm.lib.postgresql.trip import Command, command, execution, make_trip, preparation
 
 BEGIN = command(b"BEGIN")
@@ -57,6 +59,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._queue: list[Queued] = []
         self._plans: dict[str, bytes] = {}
         self._numbers = count()
+        self.execute_wrappers.append(slow.timed)
 
     def queue(self, statement: str, *parameters: str) -> Queued:
         """Execute it by the commit at the latest; it is planned once per connection.
@@ -112,7 +115,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             first.append(BEGIN)
         known = self._plans | plans
         middle = [execution(known[queued.statement], queued.parameters) for queued in queue]
-        results = make_trip(self.connection, [*first, *middle, *last])
+        began = perf_counter()
+        try:
+            results = make_trip(self.connection, [*first, *middle, *last])
+        finally:
+            slow.note((queued.statement for queued in queue), perf_counter() - began)
         self._plans = known
         for queued, result in zip(queue, results[len(first) :], strict=False):
             queued.result = result
