@@ -18,11 +18,14 @@ from django.conf import settings
 from dcm import metrics
 from dcm.cleanup import sweep_for_ever
 from dcm.health import log_outages
+from dcm.lib import measures
 from dcm.lib.batcher import Batcher
 from dcm.lib.handler import LeanHandler
+from dcm.lib.observing import timed
 from dcm.lib.origins import header, is_our_host, may_open_socket
 from dcm.lib.threads import ConnectionThreads
 from dcm.mcp.endpoint import endpoint as mcp
+from dcm.monitoring.siblings import siblings
 from realtime import port_http
 from realtime.consumers import NativeConsumer
 from realtime.fanout import hub
@@ -33,8 +36,10 @@ SWITCH_SECONDS = 0.0005
 COLLECT_AFTER = (20_000, 20, 50)
 
 http = LeanHandler()
+counted_mcp = timed(mcp, "mcp")
 native = NativeConsumer.as_asgi()
 coordinator = CoordinatorConsumer.as_asgi()
+KINDS = {native: "native", coordinator: "coordinator"}
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -45,16 +50,28 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         await _page(scope)(scope, receive, send)
     else:
         await hub.start()  # daphne knows no lifespan, so the first socket starts it
-        await _socket(scope)(scope, receive, send)
+        await _converse(_socket(scope), scope, receive, send)
 
 
 def _page(scope: Any) -> Any:
     port = _port(scope)
     if port not in (settings.WS_PORT, settings.COORDINATOR_PORT):
-        return mcp if scope["path"].rstrip("/") == "/mcp" else http
+        return counted_mcp if scope["path"].rstrip("/") == "/mcp" else http
     if not is_our_host(header(scope, b"host") or ""):
         return misdirected
     return port_http.application if port == settings.WS_PORT else upgrade_required
+
+
+async def _converse(socket: Any, scope: Any, receive: Any, send: Any) -> None:
+    kind = KINDS.get(socket)
+    if kind is None:
+        await socket(scope, receive, send)
+        return
+    measures.sockets[kind] += 1
+    try:
+        await socket(scope, receive, send)
+    finally:
+        measures.sockets[kind] -= 1
 
 
 def _socket(scope: Any) -> Any:
@@ -119,6 +136,7 @@ async def live(receive: Any, send: Any) -> None:
     gc.set_threshold(*COLLECT_AFTER)
     # Not awaited: while the database is down HTTP answers already, with 503.
     starting = asyncio.create_task(hub.start())
+    await siblings.start()
     loops = (log_outages(), sweep_for_ever(), metrics.tell_for_ever())
     watching = [asyncio.create_task(loop) for loop in loops]
     await send({"type": "lifespan.startup.complete"})
@@ -126,6 +144,7 @@ async def live(receive: Any, send: Any) -> None:
     starting.cancel()
     for task in watching:
         task.cancel()
+    await siblings.stop()
     await mcp.stop()
     await Batcher.drain_all()
     await hub.stop()

@@ -10,6 +10,7 @@ from dcm.api_docs import Schema
 from dcm.cleanup import CleanupStats
 from dcm.lib.api import Moment
 from dcm.lib.openapi import OBJECT, STRING, in_query, operation, shape
+from dcm.monitoring.views import metrics
 
 Features = shape(
     "Features", **{name: serializers.ChoiceField([it]) for name, it in health.FEATURES.items()}
@@ -54,6 +55,14 @@ operation(
     tag="Server",
     replies={200: shape("Liveness", status=serializers.ChoiceField(["alive"]))},
 )(health.livez)
+
+operation(
+    "getMetrics",
+    "What the server counts, for Prometheus",
+    tag="Server",
+    replies={(200, "text/plain"): STRING},
+    description="Metrics in the text format of Prometheus; docs/operations.md lists them.",
+)(metrics)
 
 extend_schema_view(
     get=operation(

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path, register_convert
 
 from dcm import api_docs, cleanup, health
 from dcm.lib.api import AnyText
+from dcm.monitoring.views import metrics
 
 register_converter(AnyText, "text")
 
@@ -22,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/docs/redoc", api_docs.Redoc.as_view()),
     path("health", health.health),
     path("livez", health.livez),
+    path("metrics", metrics),
     path("stats", health.Stats.as_view()),
     path("stats/tools-summary", health.ToolsSummary.as_view()),
     path("", include("dcm.dashboard.urls")),

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import psycopg
 from django.db import connections
 
+from dcm.lib.measures import delivery_lag
 from realtime import bridge, hints, unlogged
 from realtime.hints import LayerHints
 from realtime.log import Entry, Tail
@@ -269,11 +270,16 @@ class Hub:
 
     async def _take(self, rows: list[tuple[Any, ...]]) -> None:
         characters = frames = 0
+        sampled = False
         for seq, channels, event, data, at in rows:
             entry = Entry(self.epoch, seq, channels, event, data, at)
             self.tail.append(entry)
             self.position = seq
-            frames += self._wake_subscribers(entry)
+            woken = self._wake_subscribers(entry)
+            if woken and not sampled:  # the first of a read has waited longest
+                sampled = True
+                delivery_lag.note(max(0.0, time.time() - at.timestamp()))
+            frames += woken
             characters += entry.size
             if characters > CHARACTERS_AT_ONCE or frames > FRAMES_AT_ONCE:
                 characters = frames = 0

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from dcm.lib.errors import Overloaded, is_unavailable
+from dcm.lib.measures import SIZES, Histogram
 from dcm.lib.threads import ConnectionThreads
 
 Item = TypeVar("Item")
@@ -46,7 +47,13 @@ class Batcher(Generic[Item, Result]):
         self._lock = threading.Lock()
         self._working = False
         self._thread = ConnectionThreads(1, name="batcher")
+        self.name = getattr(service, "__name__", "batcher")
+        self.sizes = Histogram(SIZES)
         self._all.add(self)
+
+    def __len__(self) -> int:
+        """How many items wait for the next batch."""
+        return len(self._waiting)
 
     async def submit(self, item: Item) -> Result:
         """The result for `item`, once committed.
@@ -71,8 +78,12 @@ class Batcher(Generic[Item, Result]):
         await asyncio.sleep(0)  # the answers are ahead of us in the loop's queue
 
     @classmethod
+    def all(cls) -> "list[Batcher[Any, Any]]":
+        return list(cls._all)
+
+    @classmethod
     async def drain_all(cls) -> None:
-        for batcher in list(cls._all):
+        for batcher in cls.all():
             await batcher.drain()
 
     def _start(self) -> None:
@@ -84,6 +95,7 @@ class Batcher(Generic[Item, Result]):
 
     def _work(self) -> None:
         callers = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._largest))]
+        self.sizes.note(len(callers))
         try:
             _tell(callers, self._outcomes([caller.item for caller in callers]))
         finally:

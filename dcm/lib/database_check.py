@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
 
+from dcm.lib.measures import database_checks
 from dcm.lib.threads import ConnectionThreads
 
 FRESH_SECONDS = 0.1
@@ -44,6 +45,7 @@ def _ask() -> Finding:
             cursor.execute("SELECT 1")
     except (OperationalError, InterfaceError):
         return _unhealthy(asked_at, "The database cannot be reached")
+    database_checks.note(time.monotonic() - asked_at)
     return {"healthy": True, "latencyMs": _milliseconds_since(asked_at)}
 
 

@@ -42,12 +42,16 @@ class ApiSchema(AutoSchema):
         return ""
 
 
+Status = int | tuple[int, str]
+MEANINGS: dict[Status, str] = {201: "Created", 204: "Done; the reply is empty"}
+
+
 def operation(
     name: str,
     summary: str,
     *,
     tag: str,
-    replies: Mapping[int, Any],
+    replies: Mapping[Status, Any],
     errors: Mapping[int, str] | None = None,
     body: Any = None,
     parameters: Collection[OpenApiParameter] = (),
@@ -55,7 +59,8 @@ def operation(
 ) -> Callable[[V], V]:
     """Describe a view: a method of a class, or an async view.
 
-    name: unique in the document. replies: status -> shape, or None for an empty body.
+    name: unique in the document. replies: status, or status and content type when that is not
+    JSON, -> shape, or None for an empty body.
     errors: status -> the `error` text, beyond the errors that every route has.
     body: an `Input`, a `Body` or a JSON schema.
     """
@@ -72,8 +77,8 @@ def operation(
     return cast("Callable[[V], V]", decorate)
 
 
-def _reply(status: int, shown: Any) -> OpenApiResponse:
-    meaning = {201: "Created", 204: "Done; the reply is empty"}.get(status, "OK")
+def _reply(status: Status, shown: Any) -> OpenApiResponse:
+    meaning = MEANINGS.get(status, "OK")
     return shown if isinstance(shown, OpenApiResponse) else OpenApiResponse(shown, meaning)
 
 

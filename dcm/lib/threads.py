@@ -40,6 +40,12 @@ class ConnectionThreads:
         self._broke_at = float("-inf")
         self._all.add(self)
 
+    @property
+    def waiting(self) -> int:
+        """How many calls have no thread yet."""
+        executor = self._executor
+        return executor._work_queue.qsize() if executor is not None else 0
+
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         """Call `function` in one of the threads, with a copy of the caller's context variables."""
         context = contextvars.copy_context()

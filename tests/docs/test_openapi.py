@@ -20,6 +20,7 @@ CONTRACT_ROUTES = 57
 OURS = {
     "getSchema",
     "getLiveness",
+    "getMetrics",
     "getAction",
     "getCompactHistory",
     "listEvents",

@@ -15,6 +15,7 @@ from django.db import NotSupportedError, connections
 from dcm.lib import embedded
 from dcm.lib.keys.admission import keys_are_asked_for
 from dcm.lib.keys.selectors import usable_keys
+from dcm.monitoring.siblings import meeting_place
 from dcm.serving import database, ports, processes
 
 PORTS = {
@@ -78,6 +79,8 @@ class Command(BaseCommand):
         database.migrate()
         _refuse_without_keys()
         connections.close_all()
+        if workers > 1:
+            running.enter_context(meeting_place())
 
         def overrun() -> None:
             for worker in multiprocessing.active_children():

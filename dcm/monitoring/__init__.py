@@ -1,0 +1,1 @@
+"""GET /metrics: what this server counts, for Prometheus. docs/operations.md lists the metrics."""
