@@ -83,6 +83,9 @@ def test_lists_ask_few_questions_however_many_rows_they_show(browser: Client) ->
         with CaptureQueriesContext(connection) as asked:
             page = text_of(browser, list_of(model))
         assert len(asked) <= MOST_QUERIES, [query["sql"] for query in asked]
+        counting = [query["sql"] for query in asked if "COUNT(*)" in query["sql"].upper()]
+        assert counting, model
+        assert all("LIMIT 1" in sql for sql in counting), counting
         assert page.count('class="action-select"') == (1 if model is EventHead else 100), model
 
 

@@ -27,6 +27,22 @@ def test_the_first_start_says_where_everything_is(new_home: Path) -> None:
         assert str(new_home) in serving.banner
 
 
+def test_the_admin_login_is_hinted_at_until_there_is_one(new_home: Path) -> None:
+    with Serving(new_home) as serving:
+        first = serving.banner
+        made = manage(
+            new_home,
+            *("createsuperuser", "--noinput", "--username", "mia", "--email", "mia@example.org"),
+            DJANGO_SUPERUSER_PASSWORD="secret",
+        )
+    with Serving(new_home) as serving:
+        second = serving.banner
+
+    assert made.returncode == 0, made.stderr
+    assert first.count("manage.py createsuperuser") == 1
+    assert "createsuperuser" not in second
+
+
 def test_a_second_start_takes_less_than_three_seconds(home: Path) -> None:
     began = time.monotonic()
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import NotSupportedError, connections
 
@@ -78,6 +79,7 @@ class Command(BaseCommand):
         database.wait_until_reachable(settings.MAX_DB_RETRIES)
         database.migrate()
         _refuse_without_keys()
+        has_login = User.objects.filter(is_superuser=True, is_active=True).exists()
         connections.close_all()
         if workers > 1:
             running.enter_context(meeting_place())
@@ -88,17 +90,15 @@ class Command(BaseCommand):
             stop_postgres()
             os._exit(0)
 
-        processes.run(
-            sockets, workers=workers, on_ready=lambda: self._greet(workers), on_overrun=overrun
-        )
+        def greet() -> None:
+            self.stdout.write(banner(workers, has_login=has_login))
+            self.stdout.flush()
 
-    def _greet(self, workers: int) -> None:
-        self.stdout.write(banner(workers))
-        self.stdout.flush()
+        processes.run(sockets, workers=workers, on_ready=greet, on_overrun=overrun)
 
 
-def banner(workers: int) -> str:
-    """The addresses, where the data lives and how to stop."""
+def banner(workers: int, *, has_login: bool) -> str:
+    """The addresses, where the data lives, how to get into the admin at first, how to stop."""
     host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
     addresses = [
         ("REST, admin", f"http://{host}:{settings.HTTP_PORT}", settings.HTTP_PORT),
@@ -114,7 +114,8 @@ def banner(workers: int) -> str:
         else f"PostgreSQL at {server['HOST']}:{server['PORT']}, database {server['NAME']}"
     )
     lines += [("Data", data)]
-    lines += [("Admin login", "made by: .venv/bin/python manage.py createsuperuser")]
+    if not has_login:
+        lines += [("Admin login", "none yet: .venv/bin/python manage.py createsuperuser")]
     lines += [("Stop", "Ctrl-C")]
     title = "DCM is running" + (f" in {workers} processes" if workers > 1 else "")
     return "\n".join(["", title, "", *(f"  {name:<12} {text}" for name, text in lines), ""])
