@@ -69,6 +69,7 @@ RULES = {
     "GET /livez": OPEN,
     "GET /stats": ALL,
     "GET /stats/tools-summary": OPERATOR,
+    "GET /metrics": OPERATOR,
     "GET /api/schema": OWN,
     "GET /api/cleanup/stats": OPERATOR,
     # The work tree.
