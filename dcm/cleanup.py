@@ -16,7 +16,7 @@ from dcm.lib.pruning import Pruning, prune
 from dcm.lib.threads import in_thread
 from messaging.pruning import EXPIRED_MESSAGES
 from messaging.selectors import message_counts
-from projects.pruning import OLD_ACTIONS
+from projects.pruning import ENDED_LEASES, OLD_ACTIONS
 from realtime.presence import FORGOTTEN_CHANNELS, LOST_SOCKETS
 from realtime.pruning import OLD_EVENTS
 from realtime.waiting import STALE_ACKNOWLEDGEMENTS
@@ -27,6 +27,7 @@ logger = logging.getLogger("dcm.cleanup")
 EVERY_SECONDS = 60
 PRUNINGS: list[Pruning] = [
     EXPIRED_MESSAGES,
+    ENDED_LEASES,
     OLD_EVENTS,
     OLD_ACTIONS,
     ABSENT_AGENTS,

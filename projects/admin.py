@@ -5,7 +5,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from dcm.lib.admin import RowAdmin, Up
-from projects.models import Action, Project, Request, Subtask, Task
+from projects.models import Action, Lease, LeaseBook, Project, Request, Subtask, Task
+from projects.services.leases import release_lease, set_lease_mode
 from projects.services.projects import delete_project, upsert_project
 from projects.services.requests import delete_request, update_request
 from projects.services.subtasks import delete_subtask, update_subtask
@@ -166,3 +167,44 @@ class ActionAdmin(RowAdmin):
     ordering = ("-created_at", "id")
     list_filter = ("tool_type", OutcomeFilter, "created_at")
     search_fields = ("tool_name", "session_id", "project_path")
+
+
+@admin.register(Lease)
+class LeaseAdmin(RowAdmin):
+    columns = (
+        "pattern",
+        "project",
+        "agent_id",
+        "session_id",
+        "is_shared",
+        "is_implicit",
+        "reason",
+        "token",
+        "created_at",
+        "expires_at",
+    )
+    up = {
+        "project": Up("projects.project", text="project__path"),
+        "session_id": Up("sessions_app.session"),
+    }
+    sortable = ("created_at", "expires_at")
+    ordering = ("-created_at", "id")
+    list_filter = ("is_shared", "is_implicit")
+    search_fields = ("pattern", "agent_id", "session_id")
+    actions = (*RowAdmin.actions, "release")
+
+    @admin.action(description="Release: others may edit there", permissions=["change"])
+    def release(self, request: HttpRequest, rows: QuerySet[Lease]) -> None:
+        self.apply(request, rows, lambda row: release_lease(row.id), "released")
+
+
+@admin.register(LeaseBook)
+class LeaseBookAdmin(RowAdmin):
+    columns = ("project", "mode", "last_token")
+    up = {"project": Up("projects.project", text="project__path")}
+    ordering = ("project",)
+    list_filter = ("mode",)
+    editable = ("mode",)
+
+    def change(self, row: LeaseBook, **changes: Any) -> object:
+        return set_lease_mode(row.project_id, changes["mode"])

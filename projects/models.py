@@ -11,9 +11,12 @@ from typing import Self
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from dcm.lib.keys.limits import OfCaller
+from projects.path_patterns import above, stem_of
 
 
 class Project(models.Model):
@@ -226,3 +229,69 @@ class Action(models.Model):
         within = Q(subtask__in=Subtask._base_manager.filter(Subtask.of_projects(ids)))
         paths = Project._base_manager.filter(id__in=ids).values("path")
         return within | Q(subtask__isnull=True, project_path__in=paths)
+
+
+class LeaseBook(models.Model):
+    """What goes for all leases of a project. Who takes one holds this row until the commit."""
+
+    class Mode(models.TextChoices):
+        """What becomes of an edit that another agent's lease speaks against."""
+
+        OFF = "off"
+        WARN = "warn"
+        ENFORCE = "enforce"
+
+    project = models.OneToOneField(
+        Project,
+        models.DO_NOTHING,
+        related_name="lease_book",
+        primary_key=True,
+        db_constraint=False,
+    )
+    mode = models.TextField(default=Mode.WARN, choices=Mode.choices)
+    last_token = models.BigIntegerField(default=0)
+
+
+class LeaseQuerySet(models.QuerySet["Lease"]):
+    def live(self) -> Self:
+        return self.filter(expires_at__gt=RawSQL("clock_timestamp()", ()))
+
+    def near(self, key: str) -> Self:
+        """Those whose pattern overlaps this one are among them."""
+        stem = stem_of(key)
+        around = Q(stem__in=above(stem)) | Q(stem__startswith=f"{stem}/")
+        return self.filter(around) if stem else self.all()
+
+
+class Lease(models.Model):
+    """An agent's claim on the paths of a project that a pattern names. It ends by itself."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    project = models.ForeignKey(
+        Project, models.DO_NOTHING, related_name="leases", db_constraint=False, db_index=False
+    )
+    agent_id = models.TextField()
+    session_id = models.TextField(null=True)  # needs no row to exist
+    pattern = models.TextField()
+    key = models.TextField()  # the pattern as it is compared, and two indexes into it:
+    stem = models.TextField()
+    likeness = models.TextField()
+    is_shared = models.BooleanField(default=False)  # with all who hold it shared, too
+    is_implicit = models.BooleanField(default=False)  # taken by an edit
+    reason = models.TextField(null=True)
+    token = models.BigIntegerField()  # of its project's leases, later ones have higher ones
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    objects = LeaseQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["project", "stem"],
+                opclasses=["uuid_ops", "text_pattern_ops"],
+                name="lease_stem",
+            ),
+            models.Index("session_id", "agent_id", name="lease_session"),
+            models.Index("agent_id", name="lease_agent"),
+            models.Index("expires_at", name="lease_expiry"),
+        ]

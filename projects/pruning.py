@@ -4,8 +4,9 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from dcm.lib.pruning import of_rows
-from projects.models import Action
+from dcm.lib.pruning import Pruning, of_rows
+from projects.models import Action, Lease
+from projects.services.leases import expire_leases
 
 
 def _stale() -> "QuerySet[Action]":
@@ -17,3 +18,8 @@ def _stale() -> "QuerySet[Action]":
 
 OLD_ACTIONS = of_rows("actions", _stale)
 """Actions older than ACTION_RETENTION_DAYS; none when that is 0. What they taught stays."""
+
+ENDED_LEASES = Pruning(
+    "leases", lambda: Lease.objects.filter(expires_at__lte=timezone.now()).count(), expire_leases
+)
+"""Publishes lease.expired for each."""

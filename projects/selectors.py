@@ -10,7 +10,7 @@ from django.db.models import Avg, Count, F, Max, Q
 from django.db.models.functions import TruncHour
 from django.utils import timezone
 
-from projects.models import Action, Project, Request, Subtask, Task
+from projects.models import Action, LeaseBook, Project, Request, Subtask, Task
 from projects.serializers import ProjectOutput, RequestOutput, SubtaskOutput, TaskOutput
 
 
@@ -128,3 +128,9 @@ def current_subtask(agent_id: str) -> Subtask | None:
     """What the agent is at work on: the newest start, or else what was begun without one."""
     at_work = Subtask.objects.of_agent(agent_id).filter(status__in=Subtask.AT_WORK)
     return at_work.order_by(F("started_at").desc(nulls_last=True), "-created_at", "id").first()
+
+
+def lease_mode(project: Project) -> str:
+    """What becomes of edits that a lease speaks against: off, warn or enforce."""
+    books = LeaseBook.objects.filter(project_id=project.id)
+    return books.values_list("mode", flat=True).first() or LeaseBook.Mode.WARN

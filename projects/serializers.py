@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from dcm.lib.api import Input, Integer, JsonObject, ListOf, Output, Text, Uuid
-from projects.models import Action, Project, Request, Subtask, Task
+from dcm.lib.api import Boolean, Input, Integer, JsonObject, ListOf, Output, Text, Uuid
+from projects.models import Action, Lease, LeaseBook, Project, Request, Subtask, Task
+from projects.services.leases import LONGEST_TTL_SECONDS
 
 
 class ProjectInput(Input):
@@ -173,3 +174,45 @@ class WholeActionOutput(ActionOutput):
 def without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """The row as its parent shows it, which needs not be told its own id again."""
     return {name: value for name, value in row.items() if name not in names}
+
+
+AGENT_ID = 512  # characters, as of hook events
+
+
+class LeasesInput(Input):
+    project_id = Uuid()
+    agent_id = Text(max_length=AGENT_ID)
+    patterns = ListOf(child=Text(), min_length=1, max_length=50)
+    session_id = Text(required=False, max_length=AGENT_ID)
+    is_shared = Boolean(required=False)
+    reason = Text(required=False, max_length=500)
+    ttl_seconds = Integer(required=False, least=1, most=LONGEST_TTL_SECONDS)
+
+
+class LeaseUpdate(Input):
+    agent_id = Text(max_length=AGENT_ID)
+    ttl_seconds = Integer(required=False, least=1, most=LONGEST_TTL_SECONDS)
+
+
+class LeaseModeInput(Input):
+    mode = Text(choices=LeaseBook.Mode.values)
+
+
+class LeaseOutput(Output[Lease]):
+    project_id = Uuid()
+
+    class Meta:
+        model = Lease
+        fields = [
+            "id",
+            "project_id",
+            "agent_id",
+            "session_id",
+            "pattern",
+            "is_shared",
+            "is_implicit",
+            "reason",
+            "token",
+            "created_at",
+            "expires_at",
+        ]

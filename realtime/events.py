@@ -158,6 +158,34 @@ class ActionsBulkDeleted(Event):
     deleted_count: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class LeaseEvent(Event):
+    """Without the paths, which say what an agent is about."""
+
+    id: UUID
+    project_id: UUID
+    agent_id: str
+    session_id: str | None
+    token: int
+    is_shared: bool
+    is_implicit: bool
+    expires_at: datetime
+
+
+class LeaseTaken(LeaseEvent):
+    type = "lease.taken"
+
+
+class LeaseReleased(LeaseEvent):
+    type = "lease.released"
+
+
+class LeaseExpired(LeaseEvent):
+    """Its time was over."""
+
+    type = "lease.expired"
+
+
 # --- messages and blocks ----------------------------------------------------------------------
 
 

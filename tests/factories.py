@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from django.utils import timezone
 
 from messaging.models import Message
-from projects.models import Action, Project, Request, Subtask, Task
+from projects.models import Action, Lease, Project, Request, Subtask, Task
+from projects.path_patterns import key_of, like_of, stem_of
 from projects.services.status import set_status
 from routing.models import KeywordToolScore
 
@@ -51,6 +52,20 @@ def make_action(**columns: Any) -> Action:
     """An action of no subtask and no session, unless given."""
     defaults = {"tool_name": "Edit", "tool_type": "builtin"}
     return Action.objects.create(**(defaults | columns))
+
+
+def make_lease(*, project: Project | None = None, pattern: str = "src/**", **columns: Any) -> Lease:
+    """Of an hour, unless given."""
+    key = key_of(pattern)
+    defaults = {"agent_id": "ag-1", "token": 1, "expires_at": timezone.now() + timedelta(hours=1)}
+    return Lease.objects.create(
+        project=project or make_project(),
+        pattern=pattern,
+        key=key,
+        stem=stem_of(key),
+        likeness=like_of(key),
+        **(defaults | columns),
+    )
 
 
 def make_score(keyword: str, tool_name: str = "Edit", **columns: Any) -> KeywordToolScore:

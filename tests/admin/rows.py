@@ -17,6 +17,7 @@ from dcm.lib.idempotency.models import StoredReply
 from dcm.lib.keys.models import ApiKey
 from dcm.lib.redaction.models import RedactionCount
 from messaging.models import Block, Subscription
+from projects.models import LeaseBook
 from realtime.models import Acknowledged, LoggedEvent
 from routing.models import ProjectToolScore
 from sessions_app.models import (
@@ -33,6 +34,7 @@ from sessions_app.models import (
 )
 from tests.factories import (
     make_action,
+    make_lease,
     make_message,
     make_project,
     make_request,
@@ -88,6 +90,8 @@ def _make_branch(text: str) -> None:
     ProjectToolScore.objects.create(
         project_id=project.id, keyword=name, tool_name=name, tool_type="mcp"
     )
+    make_lease(project=project, agent_id=name, pattern=text[:500], reason=text, session_id=name)
+    LeaseBook.objects.create(project=project)
     Subscription.objects.create(agent_id=name, topic="task.created", callback_url=text)
     Block.objects.create(blocked_by=name, blocked_agent=f"{name}2", reason=text)
     ToolStart.objects.create(tool_use_id=name, session_id=name, description=text)

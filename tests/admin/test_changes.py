@@ -13,7 +13,7 @@ from django.test import Client
 
 from dcm.lib.keys.services import create_key
 from messaging.models import Block, Message, Subscription
-from projects.models import Action, Project, Request, Subtask, Task
+from projects.models import Action, Lease, Project, Request, Subtask, Task
 from projects.services.actions import delete_action
 from realtime.models import EventHead, LoggedEvent
 from sessions_app.models import ContextEntry, CoordinatedAgent, Session
@@ -22,6 +22,7 @@ from tests.admin.conftest import Announced, As
 from tests.admin.rows import HOSTILE, MODELS, list_of, make_rows, page_of
 from tests.factories import (
     make_action,
+    make_lease,
     make_message,
     make_project,
     make_request,
@@ -87,6 +88,17 @@ def test_resolving_a_block_tells_the_agent(browser: Client, announced: Announced
         ("agent.unblocked", "backend")
     ]
     assert not Block.objects.exists()
+
+
+def test_a_lease_can_be_released(browser: Client, announced: Announced) -> None:
+    lease = make_lease(agent_id="backend")
+
+    act(browser, "release", lease)
+
+    assert [(kind, data["agent_id"]) for kind, data in announced()] == [
+        ("lease.released", "backend")
+    ]
+    assert not Lease.objects.exists()
 
 
 def test_a_message_can_expire_now(browser: Client, announced: Announced) -> None:

@@ -161,6 +161,22 @@ async def test_subscriptions_and_blocks_come_and_go(dcm: DCMClient) -> None:
         dcm.unblock_agent("lead", "backend")
 
 
+async def test_leases_are_taken_renewed_and_given_back(dcm: DCMClient) -> None:
+    project = dcm.create_project("/srv/shop")
+    (lease,) = dcm.take_leases(project.id, "ag-1", ["src/**"], reason="moves", ttl_seconds=60)
+
+    with pytest.raises(Conflict) as refused:
+        dcm.take_leases(project.id, "ag-2", ["src/a.py"])
+    renewed = dcm.renew_lease(lease.id, "ag-1", 600)
+
+    assert refused.value.reply["conflicts"][0]["id"] == lease.id
+    assert renewed.expires_at > lease.expires_at
+    assert [each.id for each in dcm.list_leases(project_id=project.id)] == [lease.id]
+    assert dcm.release_lease(lease.id, "ag-1").pattern == "src/**"
+    assert dcm.set_lease_mode(project.id, "enforce") == "enforce"
+    assert dcm.get_lease_mode(project.id) == "enforce"
+
+
 async def test_briefs_are_read_made_and_restored(dcm: DCMClient) -> None:
     make_request(dcm)
 

@@ -42,6 +42,12 @@ OURS = {
     "listDecisions",
     "logDecision",
     "search",
+    "takeLeases",
+    "listLeases",
+    "renewLease",
+    "releaseLease",
+    "getLeaseMode",
+    "setLeaseMode",
 }
 
 

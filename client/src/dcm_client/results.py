@@ -151,6 +151,22 @@ class HourOfActions(Result):
     count: int
 
 
+class Lease(Result):
+    """token: grows with each take in the project. is_implicit: taken by an edit."""
+
+    id: str
+    project_id: str
+    agent_id: str
+    pattern: str
+    token: int
+    created_at: datetime
+    expires_at: datetime
+    is_shared: bool = False
+    is_implicit: bool = False
+    session_id: str | None = None
+    reason: str | None = None
+
+
 class BatchOutcome(Result):
     """Of one action of a batch, by its place there: the action, or why it was refused."""
 

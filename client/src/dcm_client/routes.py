@@ -30,6 +30,7 @@ from dcm_client.results import (
     Hierarchy,
     HourOfActions,
     Json,
+    Lease,
     LoggedEvents,
     Message,
     MessageReceipt,
@@ -614,6 +615,78 @@ class Routes:
     def list_compactions(self, session_id: str, *, limit: int | None = None) -> Listing[Compaction]:
         """Newest first."""
         return _list(path("compact", "history", session_id), "compactions", Compaction, limit)
+
+    # --- leases ---------------------------------------------------------------------------------
+
+    @route
+    def take_leases(
+        self,
+        project_id: str,
+        agent_id: str,
+        patterns: Sequence[str],
+        *,
+        is_shared: bool | None = None,
+        reason: str | None = None,
+        ttl_seconds: int | None = None,
+        session_id: str | None = None,
+    ) -> Call[list[Lease]]:
+        """All of these paths, or none: then `reply` of the error tells the `conflicts`."""
+        body = given(
+            project_id=project_id,
+            agent_id=agent_id,
+            patterns=patterns,
+            is_shared=is_shared,
+            reason=reason,
+            ttl_seconds=ttl_seconds,
+            session_id=session_id,
+        )
+        return _post("/api/leases", list[Lease], "leases", **body)
+
+    @listing
+    def list_leases(
+        self,
+        *,
+        project_id: str | None = None,
+        agent_id: str | None = None,
+        session_id: str | None = None,
+        limit: int | None = None,
+    ) -> Listing[Lease]:
+        """Those that are held, newest first."""
+        query = given(project_id=project_id, agent_id=agent_id, session_id=session_id)
+        return _list("/api/leases", "leases", Lease, limit, **query)
+
+    @route
+    def renew_lease(
+        self, lease_id: str, agent_id: str, ttl_seconds: int | None = None
+    ) -> Call[Lease]:
+        body = given(agent_id=agent_id, ttl_seconds=ttl_seconds)
+        return _patch(path("leases", lease_id), Lease, "lease", **body)
+
+    @route
+    def release_lease(self, lease_id: str, agent_id: str | None = None) -> Call[Lease]:
+        """agent_id: only if this agent holds it."""
+        return Call(
+            method="DELETE",
+            path=path("leases", lease_id),
+            result=Lease,
+            under="released",
+            query=given(agent_id=agent_id),
+        )
+
+    @route
+    def get_lease_mode(self, project_id: str) -> Call[str]:
+        return _get(path("leases", "mode", project_id), str, "mode")
+
+    @route
+    def set_lease_mode(self, project_id: str, mode: str) -> Call[str]:
+        """mode: off, warn or enforce."""
+        return Call(
+            method="PUT",
+            path=path("leases", "mode", project_id),
+            result=str,
+            under="mode",
+            body=given(mode=mode),
+        )
 
     # --- messages, subscriptions, blocks --------------------------------------------------------
 

@@ -1,0 +1,107 @@
+"""Leases in the OpenAPI document."""
+
+from drf_spectacular.utils import extend_schema_view
+from rest_framework import serializers
+
+from dcm.lib.openapi import (
+    CURSOR,
+    PAGE,
+    STRING,
+    UUID,
+    in_path,
+    in_query,
+    operation,
+    own_id,
+    page_of,
+    shape,
+    success,
+)
+from projects.models import LeaseBook
+from projects.serializers import LeaseModeInput, LeaseOutput, LeasesInput, LeaseUpdate
+from projects.views.leases import LeaseMode, Leases
+
+NO_LEASE = {404: "Lease not found"}
+NOT_THE_HOLDER = {403: "This lease belongs to another agent", **NO_LEASE}
+NO_PROJECT = {404: "Project not found"}
+
+extend_schema_view(
+    create=operation(
+        "takeLeases",
+        "Lease paths of a project: all that are asked for, or none",
+        tag="Leases",
+        description="A pattern begins at the project and names all below what it matches, too: `*`"
+        " is any text between slashes, `?` one character, `**` any number of folders. The leases"
+        " that speak against it are in `conflicts` of the reply 409. Without `ttl_seconds` a"
+        " lease lasts 15 minutes. `token` grows with each take in the project.",
+        body=LeasesInput,
+        replies={
+            201: shape("LeasesReply", success=success(), leases=LeaseOutput(many=True)),
+        },
+        errors={
+            400: "Invalid pattern: outside the project: /etc",
+            **NO_PROJECT,
+            409: "Leased to another agent",
+            429: "Too many leases in this project: at most 10000",
+        },
+    ),
+    list=operation(
+        "listLeases",
+        "Leases that are held, newest first",
+        tag="Leases",
+        parameters=[
+            *PAGE,
+            CURSOR,
+            in_query("project_id", UUID, "Of this project."),
+            in_query("agent_id", STRING, "Held by this agent."),
+            in_query("session_id", STRING, "Held in this session."),
+        ],
+        replies={200: page_of("LeaseList", "leases", LeaseOutput, cursor=True)},
+    ),
+    partial_update=operation(
+        "renewLease",
+        "Hold a lease from now on for another while",
+        tag="Leases",
+        description="Under the same token. A lease that is over cannot be renewed: take it again.",
+        parameters=own_id("lease"),
+        body=LeaseUpdate,
+        replies={200: shape("LeaseReply", success=success(), lease=LeaseOutput())},
+        errors=NOT_THE_HOLDER,
+    ),
+    destroy=operation(
+        "releaseLease",
+        "Give a lease back",
+        tag="Leases",
+        parameters=[
+            *own_id("lease"),
+            in_query("agent_id", STRING, "Only if this agent holds it."),
+        ],
+        replies={200: shape("ReleasedLease", success=success(), released=LeaseOutput())},
+        errors=NOT_THE_HOLDER,
+    ),
+)(Leases)
+
+extend_schema_view(
+    get=operation(
+        "getLeaseMode",
+        "What becomes of edits of files that another agent leased",
+        tag="Leases",
+        parameters=[in_path("project_id", UUID, "The project.")],
+        replies={200: shape("LeaseModeReply", mode=serializers.ChoiceField(LeaseBook.Mode.values))},
+        errors=NO_PROJECT,
+    ),
+    put=operation(
+        "setLeaseMode",
+        "Let such edits pass, hint at the lease, or deny them",
+        tag="Leases",
+        parameters=[in_path("project_id", UUID, "The project.")],
+        body=LeaseModeInput,
+        replies={
+            200: shape(
+                "LeaseModeSet",
+                success=success(),
+                mode=serializers.ChoiceField(LeaseBook.Mode.values),
+            )
+        },
+        errors=NO_PROJECT,
+    ),
+)(LeaseMode)
