@@ -56,6 +56,11 @@ class HookEvent:
         return told if told is not None and now - _OLDEST < told < now - _LATELY else now
 
     @property
+    def is_late(self) -> bool:
+        """Whether it is told of long after it happened, as when the server had been away."""
+        return self.at < timezone.now() - _LATELY
+
+    @property
     def duration_ms(self) -> int | None:
         value = self.fields.get("duration_ms")
         if (

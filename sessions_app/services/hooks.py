@@ -20,15 +20,19 @@ from dcm.lib.deadlocks import again_after_deadlock
 from dcm.lib.redaction.services import clean_event
 from projects.models import Request, Subtask, Task
 from projects.services.actions import NewAction
+from projects.services.edits import renew_edits
+from projects.services.leases import drop_leases
 from projects.services.projects import upsert_project
 from projects.services.requests import create_request, update_request
 from projects.services.subtasks import create_subtask, update_subtask
 from projects.services.tasks import create_task, update_task
 from projects.tool_types import AGENT_TOOLS, classify, guess_prompt_type
+from realtime.publish import append
 from sessions_app.briefs import Brief, generate_brief
 from sessions_app.hook_events import HookEvent, as_label, as_text, cut, shorten
 from sessions_app.models import Session, ToolStart
 from sessions_app.services.compact import begin_compaction, end_compaction, restore_context
+from sessions_app.services.edit_hooks import is_edit, opinion_on, place_of_project, place_of_session
 from sessions_app.services.sessions import (
     find_or_create_session,
     resume_session,
@@ -53,14 +57,27 @@ def take_event(event: HookEvent) -> Reply:
     Tool calls that ended go by finished_call(). Publishes what the rows it changes publish.
     """
     event = _without_secrets(event)
+    reply = _answer(event)
+    _keep_files(event)
+    return reply
+
+
+def _answer(event: HookEvent) -> Reply:
     if event.name == "SessionStart":
         return _start_session(event)
+    if event.name == "PreToolUse":
+        return _begin_call(event)
     take = _HANDLERS.get(event.name)
     if take is None:
         logger.debug("ignored: %s of session %s", event.name, event.session_id)
     else:
         take(event)
     return {}
+
+
+def _keep_files(event: HookEvent) -> None:
+    if not event.is_late:
+        renew_edits(session_id=event.session_id, agent_id=_agent_id(event))
 
 
 @again_after_deadlock
@@ -76,6 +93,7 @@ def finished_call(event: HookEvent) -> NewAction | None:
     tool_input = event.object("tool_input")
     tool = classify(tool_name, tool_input)
     subtask = _subtask_of_subagent(event, session)
+    _keep_files(event)
     return NewAction(
         id=_id_of(event, "action", tool_use_id) if tool_use_id else None,
         tool_name=tool.name,
@@ -105,8 +123,11 @@ def _start_session(event: HookEvent) -> Reply:
     if event.text("source") not in {"resume", "compact", "fork"}:
         return {}
     brief = _restored(event) if event.text("source") == "compact" else _brief(event)
-    name = event.fields["hook_event_name"]
-    return {"hookSpecificOutput": {"hookEventName": name, "additionalContext": brief.content}}
+    return _output(event, additionalContext=brief.content)
+
+
+def _output(event: HookEvent, **fields: Any) -> Reply:
+    return {"hookSpecificOutput": {"hookEventName": event.fields["hook_event_name"], **fields}}
 
 
 def _brief(event: HookEvent) -> Brief:
@@ -157,8 +178,10 @@ def _end_turn(event: HookEvent) -> None:
 def _end_session(event: HookEvent) -> None:
     session = _session(event, locked=True)
     _end_requests(event, Request.Status.COMPLETED)
+    released = drop_leases(session_id=event.session_id)
     if session.ended_at is None:
         update_session(event.session_id, ended_at=event.at)
+    append(released)
 
 
 def _begin_compaction(event: HookEvent) -> None:
@@ -183,6 +206,21 @@ def _end_compaction(event: HookEvent) -> None:
 
 
 # --- tool calls -------------------------------------------------------------------------------
+
+
+def _begin_call(event: HookEvent) -> Reply:
+    opinion = _opinion_on_edit(event) if is_edit(event) else {}
+    if opinion.get("permissionDecision") != "deny":  # else it does not begin
+        _note_start(event)
+    return _output(event, **opinion) if opinion else {}
+
+
+def _opinion_on_edit(event: HookEvent) -> dict[str, Any]:
+    place = place_of_session(event.session_id)
+    if place is None and event.cwd:
+        # The session is made by a later event: to make one is to publish, and leases come before.
+        place = place_of_project(_project_id(event.cwd))
+    return opinion_on(event, agent_id=_agent_id(event), place=place) if place else {}
 
 
 def _note_start(event: HookEvent) -> None:
@@ -226,10 +264,15 @@ def _start_subagent(event: HookEvent) -> None:
 
 
 def _stop_subagent(event: HookEvent) -> None:
-    subtask = _subtask_of_subagent(event, _session(event, locked=True))
+    session = _session(event, locked=True)
+    # Before anything is published, as below; a session's main agent does not end so.
+    agent_id = event.label("agent_id")
+    released = drop_leases(session_id=event.session_id, agent_id=agent_id) if agent_id else []
+    subtask = _subtask_of_subagent(event, session)
     if subtask is not None:
         message = as_text(event.fields.get("last_assistant_message"))
         _complete(subtask, {"message": message} if message else None)
+    append(released)
 
 
 def _create_host_task(event: HookEvent) -> None:
@@ -387,7 +430,6 @@ def _id_of(event: HookEvent, kind: str, host_id: str) -> uuid.UUID:
 
 _HANDLERS: dict[str, Callable[[HookEvent], None]] = {
     "UserPromptSubmit": _begin_request,
-    "PreToolUse": _note_start,
     "SubagentStart": _start_subagent,
     "SubagentStop": _stop_subagent,
     "TaskCreated": _create_host_task,
