@@ -277,7 +277,7 @@ class Lease(models.Model):
     stem = models.TextField()
     likeness = models.TextField()
     is_shared = models.BooleanField(default=False)  # with all who hold it shared, too
-    is_implicit = models.BooleanField(default=False)  # taken by an edit
+    is_implicit = models.BooleanField(default=False)  # taken by an edit of one file
     reason = models.TextField(null=True)
     token = models.BigIntegerField()  # of its project's leases, later ones have higher ones
     created_at = models.DateTimeField(db_default=Now())

@@ -90,9 +90,10 @@ def like_of(key: str) -> str:
     return escaped.replace("**/", "*").replace("*", "%").replace("?", "_") or "%"
 
 
-def overlap(one: str, other: str) -> bool:
-    """Whether there can be a path that both keys name."""
-    return _meet(_segments(one), _segments(other), ANY_FOLDERS, _segments_meet, below=True)
+def overlap(one: str, other: str, *, is_file: bool = False, other_is_file: bool = False) -> bool:
+    """Whether there can be a path that both keys name. There is nothing below a file."""
+    below = (not is_file, not other_is_file)
+    return _meet(_segments(one), _segments(other), ANY_FOLDERS, _segments_meet, below=below)
 
 
 def _segments(key: str) -> list[str]:
@@ -101,7 +102,7 @@ def _segments(key: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _segments_meet(one: str, other: str) -> bool:
-    return one == other or _meet(one, other, "*", _characters_meet, below=False)
+    return one == other or _meet(one, other, "*", _characters_meet)
 
 
 def _characters_meet(one: str, other: str) -> bool:
@@ -114,9 +115,9 @@ def _meet(
     wild: str,
     same: Callable[[str, str], bool],
     *,
-    below: bool,
+    below: tuple[bool, bool] = (False, False),
 ) -> bool:
-    """Whether both match one sequence; below: or one matches what the other's begins with."""
+    """Whether both match one sequence; below: which of them go on beyond what they match."""
     seen: set[tuple[int, int]] = set()
     todo = [(0, 0)]
     while todo:
@@ -126,7 +127,7 @@ def _meet(
         seen.add(place)
         i, j = place
         ended, other_ended = i == len(one), j == len(other)
-        if (ended and other_ended) or (below and (ended or other_ended)):
+        if (ended and (other_ended or below[0])) or (other_ended and below[1]):
             return True
         if not ended and one[i] == wild:
             todo += [(i + 1, j)] if other_ended else [(i + 1, j), (i, j + 1)]

@@ -25,7 +25,7 @@ def begin_edit(*, project_id: uuid.UUID, path: str, agent_id: str, session_id: s
     """
     key = key_of(path)
     found = Lease.objects.raw(_ON_PATH, [project_id, above(key), key, key])
-    known = [lease for lease in found if overlap(lease.key, key)]
+    known = [lease for lease in found if overlap(lease.key, key, other_is_file=True)]
     against = _opponents(known, agent_id, session_id)
     if against or _holds(known, agent_id):
         return against
@@ -46,7 +46,7 @@ def _take_file(project_id: uuid.UUID, path: str, agent_id: str, session_id: str)
     book = take_turn(project_id)
     key = key_of(path)
     near = Lease.objects.filter(project_id=project_id, stem__in=above(key))
-    met = overlapping(near, key)
+    met = overlapping(near, key, is_file=True)
     against = _opponents(met.held, agent_id, session_id)
     taken: list[Lease] = []
     if not against and not _holds(met.held, agent_id):

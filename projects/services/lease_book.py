@@ -69,12 +69,16 @@ class Overlapping(NamedTuple):
     over: list[Lease]
 
 
-def overlapping(near: LeaseQuerySet, key: str) -> Overlapping:
+def overlapping(near: LeaseQuerySet, key: str, *, is_file: bool = False) -> Overlapping:
     """Those of the leases `near` that overlap the pattern.
 
     One that is being renewed at this moment is waited for: it is either held, or gone for good.
     """
-    ids = [lease.id for lease in near.only("key") if overlap(lease.key, key)]
+    ids = [
+        lease.id
+        for lease in near.only("key", "is_implicit")
+        if overlap(lease.key, key, is_file=lease.is_implicit, other_is_file=is_file)
+    ]
     if not ids:
         return Overlapping([], [])
     over = list(Lease.objects.raw(_END, [ids]))

@@ -17,6 +17,7 @@ SUBJECTS = {
     "fanout": "from one event to every socket, beside a bare loop",
     "coordinator": "one shared entry to a thousand sockets",
     "hook": "how long a host waits for dcm-hook",
+    "leases": "how long a host waits before an edit, among 10,000 leases",
     "briefs": "time at 100,000 actions, and the share of questions that briefs answer",
     "routing": "suggestions among a million scores",
     "search": "searches among a million actions; takes some minutes",

@@ -55,9 +55,18 @@ def test_the_database_finds_every_path_that_a_pattern_names(pattern: str) -> Non
     like = re.compile(like_of(key).replace("%", ".*").replace("_", ".").replace("\\", "") + "(/|$)")
 
     for path in named(pattern):
-        assert overlap(key, path)
+        assert overlap(key, path, other_is_file=True)
         assert stem_of(key) in above(path)
         assert like.match(path)
+
+
+@settings(max_examples=100)
+@given(pattern=patterns, file=st.sampled_from(WORLD))
+def test_a_file_overlaps_the_patterns_that_name_it(pattern: str, file: str) -> None:
+    met = overlap(key_of(pattern), file, other_is_file=True)
+
+    assert met == (file in named(pattern))
+    assert met == overlap(file, key_of(pattern), is_file=True)
 
 
 @pytest.mark.parametrize(

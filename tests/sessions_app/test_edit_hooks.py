@@ -134,6 +134,18 @@ async def test_files_elsewhere_and_no_files_at_all_are_nobodys(api: Api, path: A
     assert await edit(api, "run-2", tool_input={"file_path": path}) == {}
 
 
+async def test_leases_on_names_anywhere_keep_out_of_those_only(api: Api) -> None:
+    project_id = await begin(api)
+    wish = {"project_id": project_id, "agent_id": "run-1", "patterns": ["**/test_*.py"]}
+    taken = await api.post("/api/leases", json=wish)
+
+    assert await edit(api, "run-2") == {}
+    assert (await edit(api, "run-2", "src/test_forms.py"))["permissionDecision"] == "deny"
+    # Nor does the edit keep out of what it does not touch.
+    await api.delete(f"/api/leases/{taken.json()['leases'][0]['id']}")
+    assert (await api.post("/api/leases", json=wish)).status_code == 201
+
+
 async def test_subagents_of_one_session_keep_each_other_out(api: Api) -> None:
     project_id = await begin(api)
     body = {"project_id": project_id, "agent_id": "run-1", "patterns": ["src"]}
