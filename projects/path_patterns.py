@@ -85,9 +85,10 @@ def above(path: str) -> list[str]:
 
 
 def like_of(key: str) -> str:
-    """For LIKE: finds every path that the key matches, and a few more."""
+    """For LIKE: finds every path that the key names, a slash behind it, and a few more."""
     escaped = re.sub(r"([%_\\])", r"\\\1", key)
-    return escaped.replace("**/", "*").replace("*", "%").replace("?", "_") or "%"
+    like = escaped.replace("**/", "*").replace("*", "%").replace("?", "_")
+    return f"{like}/%" if key else "%"
 
 
 def overlap(one: str, other: str, *, is_file: bool = False, other_is_file: bool = False) -> bool:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import transaction
 
@@ -24,8 +25,11 @@ def begin_edit(*, project_id: uuid.UUID, path: str, agent_id: str, session_id: s
     Publishes lease.taken when the agent held none. Raises ProjectNotFound, TooManyLeases.
     """
     key = key_of(path)
-    found = Lease.objects.raw(_ON_PATH, [project_id, above(key), key, key])
-    known = [lease for lease in found if overlap(lease.key, key, other_is_file=True)]
+    known = [
+        lease
+        for lease in _perhaps_on(project_id, key)
+        if not lease.is_over and overlap(lease.key, key, other_is_file=True)
+    ]
     against = _opponents(known, agent_id, session_id)
     if against or _holds(known, agent_id):
         return against
@@ -33,11 +37,15 @@ def begin_edit(*, project_id: uuid.UUID, path: str, agent_id: str, session_id: s
 
 
 _ON_PATH = """
-SELECT * FROM projects_lease
-WHERE project_id = %s AND stem = ANY(%s) AND expires_at > clock_timestamp()
-  AND (%s LIKE likeness OR %s LIKE likeness || '/%%')
+SELECT *, expires_at <= clock_timestamp() AS is_over FROM projects_lease
+WHERE project_id = %s AND stem = ANY(%s) AND %s LIKE likeness
 ORDER BY id
 """
+
+
+def _perhaps_on(project_id: uuid.UUID, key: str) -> Any:
+    """Those that name the file are among these leases; each says whether it `is_over`."""
+    return Lease.objects.raw(_ON_PATH, [project_id, above(key), f"{key}/"])
 
 
 @transaction.atomic
@@ -45,8 +53,7 @@ def _take_file(project_id: uuid.UUID, path: str, agent_id: str, session_id: str)
     """Look again, now that nobody else takes leases, and take it if nobody did before."""
     book = take_turn(project_id)
     key = key_of(path)
-    near = Lease.objects.filter(project_id=project_id, stem__in=above(key))
-    met = overlapping(near, key, is_file=True)
+    met = overlapping(_perhaps_on(project_id, key), key, is_file=True)
     against = _opponents(met.held, agent_id, session_id)
     taken: list[Lease] = []
     if not against and not _holds(met.held, agent_id):

@@ -4,14 +4,14 @@ Locks are taken in one order: project, book, leases by their ids, event log. Dec
 """
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import connection
 
 from dcm.lib.errors import DomainError
-from projects.models import Lease, LeaseQuerySet
+from projects.models import Lease
 from projects.path_patterns import key_of, like_of, overlap, stem_of
 from projects.services.projects import ProjectNotFound
 from realtime.channel_names import GLOBAL, agent_channel, session_channel
@@ -69,14 +69,14 @@ class Overlapping(NamedTuple):
     over: list[Lease]
 
 
-def overlapping(near: LeaseQuerySet, key: str, *, is_file: bool = False) -> Overlapping:
-    """Those of the leases `near` that overlap the pattern.
+def overlapping(near: Iterable[Lease], key: str, *, is_file: bool = False) -> Overlapping:
+    """Those of the leases `near`, whose keys are needed only, that overlap the pattern.
 
     One that is being renewed at this moment is waited for: it is either held, or gone for good.
     """
     ids = [
         lease.id
-        for lease in near.only("key", "is_implicit")
+        for lease in near
         if overlap(lease.key, key, is_file=lease.is_implicit, other_is_file=is_file)
     ]
     if not ids:

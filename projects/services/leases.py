@@ -89,7 +89,7 @@ def take_leases(
         others = others.exclude(is_shared=True)
     over: list[Lease] = []
     for key in wanted:
-        met = overlapping(others.near(key), key)
+        met = overlapping(others.near(key).only("key", "is_implicit"), key)
         if met.held:
             raise PathsLeased(met.held)
         over += met.over

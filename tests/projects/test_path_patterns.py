@@ -52,12 +52,12 @@ def test_patterns_overlap_when_there_is_a_path_that_both_name(one: str, other: s
 @given(pattern=patterns)
 def test_the_database_finds_every_path_that_a_pattern_names(pattern: str) -> None:
     key = key_of(pattern)
-    like = re.compile(like_of(key).replace("%", ".*").replace("_", ".").replace("\\", "") + "(/|$)")
+    like = re.compile(like_of(key).replace("%", ".*").replace("_", ".").replace("\\", ""))
 
     for path in named(pattern):
         assert overlap(key, path, other_is_file=True)
         assert stem_of(key) in above(path)
-        assert like.match(path)
+        assert like.fullmatch(f"{path}/")
 
 
 @settings(max_examples=100)
