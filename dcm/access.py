@@ -148,6 +148,13 @@ RULES = {
     "GET /api/blocking/{key}": ALL,
     "DELETE /api/blocking/{key}": ALL,
     "POST /api/unblock": BLOCKS,
+    # Who may edit what; the mode says what comes of it.
+    "GET /api/leases": ALL,
+    "POST /api/leases": Rule("agent", acts_as=("agent_id",)),
+    "PATCH /api/leases/{pk}": ALL,
+    "DELETE /api/leases/{pk}": ALL,
+    "GET /api/leases/mode/{project_id}": ALL,
+    "PUT /api/leases/mode/{project_id}": OPERATOR,
     # The event log holds what every agent was told.
     "GET /api/events": OPERATOR,
     "POST /api/auth/token": READS_AS,

@@ -1,6 +1,6 @@
 """The turn of who takes leases in a project, and what is done in it.
 
-Locks are taken in one order: project, book, leases by their ids, event log. Decision 0020.
+Locks are taken in one order: project, book, leases by their ids, event log. Decision 0014.
 """
 
 import uuid

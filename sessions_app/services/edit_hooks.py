@@ -1,4 +1,4 @@
-"""What an agent host is told before an edit of a file that another agent holds. Decision 0020."""
+"""What an agent host is told before an edit of a file that another agent holds. Decision 0014."""
 
 import uuid
 from typing import Any, NamedTuple

@@ -125,7 +125,7 @@ def _make_branch(text: str) -> None:
         id=name, digest=b"\0" * 32, name=text, scope="agent", agents=[text], created_by=text
     )
     LogEntry.objects.create(
-        user=User.objects.earliest("id"),
+        user=User.objects.first() or User.objects.create(username="somebody"),
         object_id=name,
         object_repr=text[:200],
         action_flag=CHANGE,

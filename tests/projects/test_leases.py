@@ -1,4 +1,4 @@
-"""Leases on paths: who gets one, who is told why not, and how they end. Decision 0020."""
+"""Leases on paths: who gets one, who is told why not, and how they end. Decision 0014."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Edits of files that another agent leased, as agent hosts ask before them. Decision 0020."""
+"""Edits of files that another agent leased, as agent hosts ask before them. Decision 0014."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
