@@ -29,7 +29,7 @@ check: $(DEVELOPMENT) ## formatting, lint, types, layers, migrations, holes, API
 	$(VENV)/bin/mypy .
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -W "ignore:Got an error checking:RuntimeWarning" manage.py makemigrations --check --dry-run
-	$(VENV)/bin/bandit --quiet --configfile pyproject.toml --severity-level medium --recursive \
+	$(VENV)/bin/bandit --quiet --configfile pyproject.toml --severity-level medium --confidence-level medium --recursive \
 		dcm projects routing messaging sessions_app realtime client/src
 	.ci/audit
 	@$(DOCUMENT) | diff docs/openapi.yaml - || { echo "docs/openapi.yaml is stale: make openapi"; exit 1; }
