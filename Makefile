@@ -17,10 +17,13 @@ install: $(RUNTIME) ## make .venv and install what the server needs
 run: $(RUNTIME) ## start the server; Ctrl-C stops it
 	@exec $(PYTHON) manage.py serve $(ARGS)
 
+# What comes to the database only by way of the server, or starts one with a PostgreSQL of its own.
+ONCE := client browser compat demo docs evaluation monitoring
+
 test: $(DEVELOPMENT) ## run the tests; with TEST_DATABASE_URL once more on that server
 	$(PYTHON) -m pytest $(ARGS)
 ifdef TEST_DATABASE_URL
-	TEST_DATABASE=external $(PYTHON) -m pytest $(ARGS)
+	TEST_DATABASE=external $(PYTHON) -m pytest $(ONCE:%=--ignore=tests/%) $(ARGS)
 endif
 
 check: $(DEVELOPMENT) ## formatting, lint, types, layers, migrations, holes, API document
