@@ -18,6 +18,7 @@ import psycopg
 from django.db import transaction
 from hypothesis import settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyStrategyDefinition
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -39,6 +40,7 @@ from realtime.sockets import SLOW, OpenSockets
 from tests.conftest import delete_rows
 
 EXAMPLES, STEPS = 30, 40
+TRIES = 3
 TAIL_EVENTS = 20
 PATIENCE_SECONDS = 5
 AGENT = "a"
@@ -468,4 +470,10 @@ def _process(hub: Hub) -> Iterator[None]:
 
 def test_nobody_misses_an_event_without_being_told(database: None) -> None:
     limits = settings(max_examples=EXAMPLES, stateful_step_count=STEPS)
+    for _ in range(TRIES):
+        # What a step may do depends on how long others took, so on a busy machine the same
+        # beginning can go on differently: that says nothing about events.
+        with contextlib.suppress(FlakyStrategyDefinition):
+            run_state_machine_as_test(EventLogMachine, settings=limits)
+            return
     run_state_machine_as_test(EventLogMachine, settings=limits)
