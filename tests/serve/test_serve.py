@@ -349,4 +349,4 @@ def test_production_does_not_start_with_what_is_unsafe(
     assert re.search(r"\bset\b|is not", done.stderr)
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert postgres_of(home) == running
+    assert {*postgres_of(home)} <= {*running}
