@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+import redis
+from django.conf import settings
 from pytest_django.fixtures import Settings
 
 from dcm.lib import throttle_login
@@ -21,7 +23,11 @@ def _full_buckets() -> Iterator[None]:
     yield
     admission._limit.cache_clear()
     for limit in (throttle_login._of_name, throttle_login._of_address):
-        limit._buckets.clear()
+        for known in (limit._buckets, limit._in_hand, limit._closed_until):
+            known.clear()
+    if settings.REDIS_URL:
+        with redis.Redis.from_url(settings.REDIS_URL) as client:
+            client.delete("dcm:", *client.keys("dcm:*"))
 
 
 @pytest.mark.usefixtures("production")
