@@ -39,8 +39,8 @@ from realtime.services import ClientEvent
 from realtime.sockets import SLOW, OpenSockets
 from tests.conftest import delete_rows
 
-EXAMPLES, STEPS = 30, 40
-TRIES = 3
+EXAMPLES, STEPS = 15, 30
+TRIES = 2
 TAIL_EVENTS = 20
 PATIENCE_SECONDS = 5
 AGENT = "a"
