@@ -1,7 +1,7 @@
 # make run: everything a first try needs. make help: the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check fix openapi bench
+.PHONY: help install run test check fix openapi bench soak reliability
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -18,7 +18,8 @@ run: $(RUNTIME) ## start the server; Ctrl-C stops it
 	@exec $(PYTHON) manage.py serve $(ARGS)
 
 # What comes to the database only by way of the server, or starts one with a PostgreSQL of its own.
-ONCE := client browser compat demo docs evaluation monitoring
+ONCE := backup/test_embedded.py client browser compat demo deploy docs evaluation faults flows \
+	keys/test_two_servers.py monitoring serve soak upgrades
 
 test: $(DEVELOPMENT) ## run the tests; with TEST_DATABASE_URL once more on that server
 	$(PYTHON) -m pytest $(ARGS)
@@ -26,7 +27,7 @@ ifdef TEST_DATABASE_URL
 	TEST_DATABASE=external $(PYTHON) -m pytest $(ONCE:%=--ignore=tests/%) $(ARGS)
 endif
 
-check: $(DEVELOPMENT) ## formatting, lint, types, layers, migrations, holes, API document
+check: $(DEVELOPMENT) ## formatting, lint, types, layers, migrations, holes, Compose file, API document
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy .
@@ -34,6 +35,8 @@ check: $(DEVELOPMENT) ## formatting, lint, types, layers, migrations, holes, API
 	$(PYTHON) -W "ignore:Got an error checking:RuntimeWarning" manage.py makemigrations --check --dry-run
 	$(VENV)/bin/bandit --quiet --configfile pyproject.toml --severity-level medium --confidence-level medium --recursive \
 		dcm projects routing messaging sessions_app realtime client/src
+	$(PYTHON) -m tests.upgrades.lint
+	$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	.ci/audit
 	@$(DOCUMENT) | diff docs/openapi.yaml - || { echo "docs/openapi.yaml is stale: make openapi"; exit 1; }
 
@@ -46,6 +49,12 @@ openapi: $(DEVELOPMENT) ## write docs/openapi.yaml anew
 
 bench: $(DEVELOPMENT) ## measure; ARGS=--write keeps the report
 	$(PYTHON) -m tests.benchmarks $(ARGS)
+
+soak: $(DEVELOPMENT) ## five minutes of mixed load; ARGS="--minutes 10 --rate 200 --write"
+	$(PYTHON) -m tests.soak $(ARGS)
+
+reliability: $(DEVELOPMENT) ## run the proofs of docs/reliability.md and write it anew
+	$(PYTHON) -m tests.faults.report --write
 
 # Stamps: installed again only when the list of packages changes.
 $(RUNTIME): requirements.txt | $(PYTHON)

@@ -8,6 +8,7 @@ A route without a rule answers 404, whatever it is.
 """
 
 import functools
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,11 +19,14 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
-from dcm.lib.errors import Forbidden, NotFound
+from dcm.lib.audit.services import note
+from dcm.lib.errors import Forbidden, NotFound, outliving
 from dcm.lib.keys.admission import refusal
 from dcm.lib.keys.callers import ANYBODY, Caller, current
 from dcm.lib.threads import in_thread
 from dcm.limits import check_named, named_by
+
+logger = logging.getLogger("dcm.access")
 
 
 class NotForAgents(Forbidden):
@@ -132,12 +136,16 @@ RULES = {
     "GET /api/compact/history/{session_id}": OWN,
     "GET /api/search": ALL,
     "POST /api/hooks/claude-code": Rule("agent", "own", belongs_by=("cwd", "session_id")),
+    "GET /api/hooks/health": ALL,
     # Agents, and what they say to each other; they belong to no project.
     "GET /api/agents": ALL,
     "GET /api/agents/{agent_id}": ALL,
     "POST /api/messages": Rule("agent", "own", ("project_id",), ("from_agent", "from_agent_id")),
     "GET /api/messages/{agent_id}": READS_AS,
     "POST /api/messages/{message_id}/read": READS_AS,
+    "GET /api/deliveries": OWN,
+    "GET /api/deliveries/{message_id}": OWN,
+    "POST /api/deliveries/{message_id}/acknowledge": READS_AS,
     "POST /api/subscribe": SUBSCRIBES,
     "POST /api/unsubscribe": SUBSCRIBES,
     "GET /api/subscriptions": ALL,
@@ -148,9 +156,15 @@ RULES = {
     "GET /api/blocking/{key}": ALL,
     "DELETE /api/blocking/{key}": ALL,
     "POST /api/unblock": BLOCKS,
+    # Work that agents take by themselves.
+    "GET /api/claims": OWN,
+    "POST /api/claims": READS_AS,
+    "PATCH /api/claims/{pk}": OWN,
+    "DELETE /api/claims/{pk}": OWN,
     # Who may edit what; the mode says what comes of it.
     "GET /api/leases": ALL,
     "POST /api/leases": Rule("agent", acts_as=("agent_id",)),
+    "POST /api/leases/check": Rule("agent", acts_as=("agent_id",)),
     "PATCH /api/leases/{pk}": ALL,
     "DELETE /api/leases/{pk}": ALL,
     "GET /api/leases/mode/{project_id}": ALL,
@@ -167,7 +181,7 @@ def authorize(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpReque
     if iscoroutinefunction(get_response):
 
         async def on_the_loop(request: HttpRequest) -> HttpResponseBase:
-            caller = current.get()
+            caller, rule = current.get(), None
             if caller is not ANYBODY:
                 try:
                     rule = _rule_for(request, caller)
@@ -175,12 +189,15 @@ def authorize(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpReque
                         await in_thread(_check_limits, request, rule, caller)
                 except Exception as error:  # noqa: BLE001  every error has an envelope
                     return refusal(error)
-            return await get_response(request)  # type: ignore[no-any-return]
+            response: HttpResponseBase = await get_response(request)
+            if rule is not None and _is_administrative(request, rule, response):
+                await in_thread(_record, request, caller)
+            return response
 
         return on_the_loop
 
     def in_a_thread(request: HttpRequest) -> HttpResponseBase:
-        caller = current.get()
+        caller, rule = current.get(), None
         if caller is not ANYBODY:
             try:
                 rule = _rule_for(request, caller)
@@ -188,9 +205,23 @@ def authorize(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpReque
                     _check_limits(request, rule, caller)
             except Exception as error:  # noqa: BLE001  every error has an envelope
                 return refusal(error)
-        return get_response(request)  # type: ignore[no-any-return]
+        response: HttpResponseBase = get_response(request)
+        if rule is not None and _is_administrative(request, rule, response):
+            _record(request, caller)
+        return response
 
     return in_a_thread
+
+
+def _is_administrative(request: HttpRequest, rule: Rule, response: HttpResponseBase) -> bool:
+    """Whether something was done that takes an operator."""
+    return rule.scope == "operator" and request.method != "GET" and response.status_code < 300
+
+
+def _record(request: HttpRequest, caller: Caller) -> None:
+    # It is done; that it cannot be recorded is no reason to tell the client otherwise.
+    with outliving(logger, "an administrative act could not be recorded"):
+        note(f"api.{request.method}", by=f"key {caller.key_id}", about=request.path)
 
 
 def check_unlimited(caller: Caller) -> None:

@@ -25,6 +25,7 @@ from dcm.lib.observing import timed
 from dcm.lib.origins import header, is_our_host, may_open_socket
 from dcm.lib.threads import ConnectionThreads
 from dcm.mcp.endpoint import endpoint as mcp
+from dcm.monitoring import telemetry
 from dcm.monitoring.siblings import siblings
 from realtime import port_http
 from realtime.consumers import NativeConsumer
@@ -137,6 +138,7 @@ async def live(receive: Any, send: Any) -> None:
     # Not awaited: while the database is down HTTP answers already, with 503.
     starting = asyncio.create_task(hub.start())
     await siblings.start()
+    stop_telling = telemetry.start()
     loops = (log_outages(), sweep_for_ever(), metrics.tell_for_ever())
     watching = [asyncio.create_task(loop) for loop in loops]
     await send({"type": "lifespan.startup.complete"})
@@ -149,4 +151,5 @@ async def live(receive: Any, send: Any) -> None:
     await Batcher.drain_all()
     await hub.stop()
     await asyncio.to_thread(ConnectionThreads.close_all)
+    await asyncio.to_thread(stop_telling)
     await send({"type": "lifespan.shutdown.complete"})

@@ -14,9 +14,16 @@ from dcm.lib.errors import outliving
 from dcm.lib.idempotency.pruning import STORED_REPLIES
 from dcm.lib.pruning import Pruning, prune
 from dcm.lib.threads import in_thread
-from messaging.pruning import EXPIRED_MESSAGES
+from messaging.pruning import (
+    ENDED_AGENTS,
+    EXPIRED_MESSAGES,
+    LOST_AGENTS,
+    OLD_CORRESPONDENCES,
+    OLD_DELIVERIES,
+    SILENT_AGENTS,
+)
 from messaging.selectors import message_counts
-from projects.pruning import ENDED_LEASES, OLD_ACTIONS
+from projects.pruning import ENDED_LEASES, LOST_CLAIMS, OLD_ACTIONS
 from realtime.presence import FORGOTTEN_CHANNELS, LOST_SOCKETS
 from realtime.pruning import OLD_EVENTS
 from realtime.waiting import STALE_ACKNOWLEDGEMENTS
@@ -27,7 +34,13 @@ logger = logging.getLogger("dcm.cleanup")
 EVERY_SECONDS = 60
 PRUNINGS: list[Pruning] = [
     EXPIRED_MESSAGES,
+    SILENT_AGENTS,
+    LOST_AGENTS,
+    ENDED_AGENTS,
+    OLD_DELIVERIES,
+    OLD_CORRESPONDENCES,
     ENDED_LEASES,
+    LOST_CLAIMS,
     OLD_EVENTS,
     OLD_ACTIONS,
     ABSENT_AGENTS,

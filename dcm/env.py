@@ -18,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 DEVELOPMENT_SECRET = "dcm-dev-secret-change-me"  # noqa: S105  the original's public default
 SHORTEST_SECRET = 32
+COLLECTOR = re.compile(r"https?://[^\s?#]+")
 ORIGIN = re.compile(r"\*|https?://[^/\s]+")
 
 
@@ -47,6 +48,9 @@ class Env:
     )
     dcm_slow_ms: int = var(
         1000, "requests that take so many milliseconds or more are logged; 0: none"
+    )
+    otel_exporter_otlp_endpoint: str = var(
+        "", "http(s)://host:port of an OpenTelemetry collector, for traces and metrics; extra: otel"
     )
     dcm_slow_query_ms: int = var(500, "the same for statements of the database; 0: none")
 
@@ -84,6 +88,13 @@ class Env:
         3_600_000, "life of messages that name none, and how long events wait, in milliseconds"
     )
     healthcheck_interval_ms: int = var(30_000, "how often a database that is down is logged")
+    agent_stale_minutes: int = var(
+        15, "an agent at work that is silent for so long is called stale"
+    )
+    inject_max_characters: int = var(
+        12_000, "how much text of messages hooks put before the agents of one session; 0: none"
+    )
+    inject_max_times: int = var(40, "how often they do so in one session; 0: never")
     event_retention_hours: int = var(168, "how long events can be replayed")
     event_retention_max: int = var(500_000, "how many events can be replayed")
     action_retention_days: int = var(0, "how long actions are kept; 0: for ever")
@@ -98,6 +109,9 @@ class Env:
     )
     rate_limit: int = var(
         200, "requests a second in production of one key, or address without; four times at once"
+    )
+    token_rate_limit: int = var(
+        60, "tokens a minute in production of one key; as many at once; 0 for no limit"
     )
     max_body_bytes: int = var(1_048_576, "largest request body; hook intake takes 16 times as much")
 
@@ -220,9 +234,13 @@ _RANGES = {
     "max_db_retries": (1, 1000),
     "message_ttl_ms": (1000, 86_400_000),
     "healthcheck_interval_ms": (1000, 3_600_000),
+    "agent_stale_minutes": (1, 1440),
+    "inject_max_characters": (0, 1_000_000),
+    "inject_max_times": (0, 100_000),
     "event_retention_hours": (1, 87_600),
     "action_retention_days": (0, 36_500),
     "rate_limit": (0, 1_000_000),
+    "token_rate_limit": (0, 1_000_000),
     "event_retention_max": (1000, 1_000_000_000),
     "routing_half_life_days": (0, 36_500),
     "dcm_slow_ms": (0, 3_600_000),
@@ -244,6 +262,11 @@ def _check(env: Env) -> None:
     for origin in filter(None, env.cors_origins.split(",")):
         if not ORIGIN.fullmatch(origin.strip()):
             raise BadSetting(f"CORS_ORIGINS: {origin.strip()!r} is not like https://example.org")
+    collector = env.otel_exporter_otlp_endpoint
+    if collector and not COLLECTOR.fullmatch(collector):
+        raise BadSetting(
+            f"OTEL_EXPORTER_OTLP_ENDPOINT={collector!r} is not like http://127.0.0.1:4318"
+        )
     if env.database_url:
         _parse_database_url(env.database_url)
     if env.production:

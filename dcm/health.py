@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from datetime import UTC, datetime
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -11,11 +12,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from dcm import __version__, tools_summary
-from dcm.lib.api import hot_view, json_response
+from dcm.lib.api import Query, hot_view, json_response
 from dcm.lib.database_check import database
-from dcm.lib.redaction.selectors import total_redactions
-from messaging.models import Message
-from projects.models import Action, Project, Request
+from dcm.lib.joined import joined_view
+from dcm.totals import totals
 
 logger = logging.getLogger("dcm.health")
 
@@ -59,22 +59,9 @@ async def livez(request: HttpRequest) -> HttpResponse:
     return json_response({"status": "alive"})
 
 
-def totals() -> dict[str, int]:
-    """How many rows there are of each main kind, under the names of /stats."""
-    return {
-        "projectCount": Project.objects.count(),
-        "requestCount": Request.objects.count(),
-        "actionCount": Action.objects.count(),
-        "messageCount": Message.objects.count(),
-    }
-
-
-class Stats(APIView):
-    failure = "Failed to get stats"
-
-    def get(self, request: HttpCall) -> Response:
-        redacted = {"redactedCount": total_redactions()}
-        return Response({**totals(), **redacted, "timestamp": datetime.now(UTC)})
+@joined_view(failure="Failed to get stats")
+def stats(query: Query) -> dict[str, Any]:
+    return totals()
 
 
 class ToolsSummary(APIView):

@@ -10,7 +10,9 @@ from dcm.api_docs import Schema
 from dcm.cleanup import CleanupStats
 from dcm.lib.api import Moment
 from dcm.lib.openapi import OBJECT, STRING, in_query, operation, shape
+from dcm.monitoring.hooks import hook_health
 from dcm.monitoring.views import metrics
+from dcm.totals import MANY
 
 Features = shape(
     "Features", **{name: serializers.ChoiceField([it]) for name, it in health.FEATURES.items()}
@@ -64,26 +66,71 @@ operation(
     description="Metrics in the text format of Prometheus; docs/operations.md lists them.",
 )(metrics)
 
-extend_schema_view(
-    get=operation(
-        "getStats",
-        "How many rows there are",
-        tag="Server",
-        replies={
-            200: shape(
-                "Stats",
-                projectCount=serializers.IntegerField(),
-                requestCount=serializers.IntegerField(),
-                actionCount=serializers.IntegerField(),
-                messageCount=serializers.IntegerField(),
-                redactedCount=serializers.IntegerField(
-                    help_text="Secrets taken out of what came in."
+MILLISECONDS: dict[str, Any] = {
+    "allow_null": True,
+    "help_text": "At most so long; null: not measured.",
+}
+
+operation(
+    "getHookHealth",
+    "How hooks fare: how long they take, which are missing",
+    tag="Hooks",
+    description="Of all processes since they started. Half, and 95 of 100, hooks took at most what"
+    " `p50_ms` and `p95_ms` say; `client_…` is what dcm-hook needed before it sent one. Whatever"
+    " nobody measured is null.",
+    replies={
+        200: shape(
+            "HookHealth",
+            events=shape(
+                "HooksOfAKind",
+                event=serializers.CharField(),
+                count=serializers.IntegerField(),
+                p50_ms=serializers.FloatField(**MILLISECONDS),
+                p95_ms=serializers.FloatField(**MILLISECONDS),
+                client_p50_ms=serializers.FloatField(**MILLISECONDS),
+                client_p95_ms=serializers.FloatField(**MILLISECONDS),
+            )(many=True),
+            late=serializers.IntegerField(help_text="Told of a minute late, or from a spool."),
+            refused=serializers.IntegerField(help_text="No events at all."),
+            failed=serializers.IntegerField(help_text="Not recorded."),
+            calls_without_end=shape(
+                "CallsWithoutEnd",
+                count=serializers.IntegerField(
+                    help_text="Began ten minutes ago or more; may run still."
                 ),
-                timestamp=Moment(),
-            )
-        },
-    )
-)(health.Stats)
+                oldest_at=Moment(allow_null=True),
+            )(),
+            sessions=shape(
+                "LastHook",
+                session_id=serializers.CharField(),
+                seen_at=Moment(help_text="Ten seconds more or less."),
+                state=serializers.CharField(),
+                machine=serializers.CharField(allow_null=True),
+                skew_ms=serializers.IntegerField(
+                    allow_null=True, help_text="By how much its clock is behind the server's."
+                ),
+            )(many=True),
+        )
+    },
+)(hook_health)
+
+operation(
+    "getStats",
+    "How many rows there are",
+    tag="Server",
+    description=f"More than {MANY:,} rows together are counted at most once a second.",
+    replies={
+        200: shape(
+            "Stats",
+            projectCount=serializers.IntegerField(),
+            requestCount=serializers.IntegerField(),
+            actionCount=serializers.IntegerField(),
+            messageCount=serializers.IntegerField(),
+            redactedCount=serializers.IntegerField(help_text="Secrets taken out of what came in."),
+            timestamp=Moment(help_text="When these were counted."),
+        )
+    },
+)(health.stats)
 
 extend_schema_view(
     get=operation(

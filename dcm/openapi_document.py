@@ -1,5 +1,6 @@
 """The OpenAPI document: every route but the pages, as the apps' `openapi` modules describe it."""
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -8,6 +9,7 @@ from django.utils.module_loading import autodiscover_modules
 from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
 from rest_framework.views import APIView
 
+from dcm.access import RULES, Rule
 from dcm.lib.api import view_of
 from dcm.lib.idempotency.middleware import LONGEST_KEY
 from dcm.lib.openapi import STRING, Json
@@ -153,10 +155,16 @@ RESPONSES: dict[str, tuple[str, Json]] = {
         ),
     ),
 }
-KEY_REUSED = _error(
-    "The Idempotency-Key came before, with another request",
-    {"error": "Idempotency-Key was used with another request"},
-)
+OTHER_RESPONSES = {
+    "KeyReused": _error(
+        "The Idempotency-Key came before, with another request",
+        {"error": "Idempotency-Key was used with another request"},
+    ),
+    "OfAnother": _error(
+        "The API key is limited to projects, and something that the request names is of another",
+        {"error": "Session not found"},
+    ),
+}
 IDEMPOTENCY_KEY: Json = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -179,7 +187,7 @@ def finish(result: Json, **_: Any) -> Json:
     """spectacular's hook: what all routes share, links and examples."""
     components = result["components"]
     components["schemas"]["Error"] = ERROR
-    components["responses"] = dict(RESPONSES.values()) | {"KeyReused": KEY_REUSED}
+    components["responses"] = dict(RESPONSES.values()) | OTHER_RESPONSES
     components["parameters"] = {"IdempotencyKey": IDEMPOTENCY_KEY}
     components["headers"] = {"IdempotencyReplayed": IDEMPOTENCY_REPLAYED}
     components["securitySchemes"] = SECURITY
@@ -187,6 +195,8 @@ def finish(result: Json, **_: Any) -> Json:
     for path, method, each in operations(result):
         for status, (name, _response) in RESPONSES.items():
             each["responses"].setdefault(status, {"$ref": f"#/components/responses/{name}"})
+        if rule_for(method, path).reach == "own":
+            each["responses"].setdefault("404", {"$ref": "#/components/responses/OfAnother"})
         if method == "post" and path.startswith("/api/") and each["operationId"] != HOOKS:
             _take_idempotency_key(each)
         if "requestBody" in each:
@@ -200,6 +210,15 @@ def finish(result: Json, **_: Any) -> Json:
     add_examples(result)
     _forget_marks(result)
     return result
+
+
+def rule_for(method: str, path: str) -> Rule:
+    """Which keys may use the operation at this path of the document."""
+    return _RULES[f"{method.upper()} {_NAME.sub('{}', path)}"]
+
+
+_NAME = re.compile(r"\{\w+\}")  # of a parameter, which the document may call otherwise
+_RULES = {_NAME.sub("{}", route): rule for route, rule in RULES.items()}
 
 
 def _forget_marks(part: Any) -> None:

@@ -15,7 +15,7 @@ _MAY = {OPERATOR: ("view",), MAINTAINER: ("view", "change")}
 _OURS = frozenset(
     {
         *("projects", "routing", "messaging", "sessions_app", "realtime"),
-        *("idempotency", "keys", "redaction"),
+        *("audit", "idempotency", "keys", "redaction", "imports"),
         "admin",  # the log of what people changed there, which nobody can change
     }
 )

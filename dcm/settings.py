@@ -29,7 +29,7 @@ _origins = {origin.strip() for origin in ENV.cors_origins.split(",") if origin.s
 CORS_ORIGINS = frozenset(_origins or (() if PRODUCTION else {"*"}))
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "dcm.admin_site.SiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -42,12 +42,14 @@ INSTALLED_APPS = [
     "channels",
     "dcm.lib.idempotency",
     "dcm.lib.redaction",
+    "dcm.lib.audit",
     "dcm.lib.keys",
     "realtime",
     "routing",
     "projects",
     "messaging",
     "sessions_app",
+    "dcm.imports",
     "dcm",
     "dcm.dashboard",
 ]
@@ -82,6 +84,7 @@ APPEND_SLASH = False
 TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "dcm" / "templates"],  # before those of the admin
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -135,14 +138,19 @@ CSRF_COOKIE_SAMESITE = "Strict"
 X_FRAME_OPTIONS = "DENY"
 
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0  # sent over TLS only
-SECURE_REFERRER_POLICY = "no-referrer"
+SECURE_REFERRER_POLICY = "same-origin"  # with none at all a form's Origin is null, and refused
 SESSION_COOKIE_AGE = 8 * 3600
 
+OTLP_ENDPOINT = ENV.otel_exporter_otlp_endpoint.rstrip("/")
 API_KEY = ENV.dcm_api_key
 RATE_LIMIT = ENV.rate_limit if PRODUCTION else 0
+TOKEN_RATE_LIMIT = ENV.token_rate_limit if PRODUCTION else 0
 REDIS_URL = ENV.redis_url
 WS_AUTH_SECRETS = ENV.ws_auth_secret.split(",")
 MESSAGE_TTL_SECONDS = -(-ENV.message_ttl_ms // 1000)
+AGENT_STALE_MINUTES = ENV.agent_stale_minutes
+INJECT_MAX_CHARACTERS = ENV.inject_max_characters
+INJECT_MAX_TIMES = ENV.inject_max_times
 EVENT_RETENTION_HOURS = ENV.event_retention_hours
 EVENT_RETENTION_MAX = ENV.event_retention_max
 ACTION_RETENTION_DAYS = ENV.action_retention_days

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path, register_convert
 
 from dcm import api_docs, cleanup, health
 from dcm.lib.api import AnyText
+from dcm.monitoring.hooks import hook_health
 from dcm.monitoring.views import metrics
 
 register_converter(AnyText, "text")
@@ -17,14 +18,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("sessions_app.coordinator_urls")),
     path("api/", include("messaging.urls")),
     path("api/", include("sessions_app.urls")),
+    path("api/hooks/health", hook_health),
     path("api/cleanup/stats", cleanup.CleanupStats.as_view()),
     path("api/schema", api_docs.Schema.as_view()),
-    path("api/docs", api_docs.SwaggerUi.as_view()),
+    path("api/docs", api_docs.SwaggerUi.as_view(), name="api-docs"),
     path("api/docs/redoc", api_docs.Redoc.as_view()),
     path("health", health.health),
     path("livez", health.livez),
     path("metrics", metrics),
-    path("stats", health.Stats.as_view()),
+    path("stats", health.stats),
     path("stats/tools-summary", health.ToolsSummary.as_view()),
     path("", include("dcm.dashboard.urls")),
     path("admin/", admin.site.urls),

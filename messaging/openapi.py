@@ -6,7 +6,9 @@ from rest_framework import serializers
 
 from dcm.lib.api import JsonObject, Moment, Uuid
 from dcm.lib.openapi import (
+    CURSOR,
     FLAG,
+    PAGE,
     STRING,
     TIME,
     UNTIL,
@@ -17,12 +19,15 @@ from dcm.lib.openapi import (
     in_query,
     next_page,
     operation,
+    page_of,
     shape,
     success,
 )
+from messaging.models import Delivery
 from messaging.serializers import (
     BlockInput,
     BlockOutput,
+    DeliveryOutput,
     ReaderInput,
     SubscriptionInput,
     SubscriptionOutput,
@@ -31,6 +36,7 @@ from messaging.serializers import (
     Url,
 )
 from messaging.views.blocking import Blocking, BlockingCheck, BlockingOf, Unblock
+from messaging.views.deliveries import Acknowledgement, Deliveries, OneDelivery
 from messaging.views.messages import (
     MOST_MESSAGES,
     MessageBody,
@@ -65,14 +71,90 @@ MessageReceipt = shape(
     is_broadcast=serializers.BooleanField(),
 )
 
+Queued = shape(
+    "QueuedDelivery",
+    message_id=Uuid(),
+    agent_id=serializers.CharField(),
+    number=serializers.IntegerField(help_text="Among the messages to it from this agent."),
+    is_crossed=serializers.BooleanField(
+        help_text="Whether this agent had not yet seen a message from there."
+    ),
+    state=serializers.ChoiceField(["queued", "dead"]),
+    reason=serializers.CharField(allow_null=True),
+)
+
 operation(
     "sendMessage",
-    "Send a message to one agent, or to all",
+    "Send a message to one agent, to several, or to all",
     tag="Messages",
+    description="`to_agent` is an agent's id; without it the message is for everybody. `to` is an"
+    " address: `@quiet-otter`, `type:reviewer`, `session:<id>`, `project`, or an id or a name; of"
+    " several agents that it means each gets a message of its own, and `message` is the first."
+    " `in_reply_to` acknowledges the message that it names.",
     body=MessageBody,
-    replies={201: shape("MessageReply", success=success(), message=MessageReceipt())},
-    errors={404: "Project not found: 0b7c9f7e-5a54-4a53-9a0e-0c6f5f9d1b11"},
+    replies={
+        201: shape(
+            "MessageReply",
+            success=success(),
+            message=MessageReceipt(),
+            deliveries=Queued(many=True),
+        )
+    },
+    errors={
+        400: "Which project? Give project_id",
+        404: "No agent is called quiet-otter in this project",
+    },
 )(post_message)
+
+AGENT_OF_DELIVERY = {404: "Message not found"}
+
+extend_schema_view(
+    get=operation(
+        "listDeliveries",
+        "How far messages have come, newest first",
+        tag="Messages",
+        description="Of messages to one agent each. A week is kept, also of those that expired.",
+        parameters=[
+            *PAGE,
+            CURSOR,
+            in_query("from_agent", STRING, "Sent by this agent."),
+            in_query("to_agent", STRING, "Sent to this agent."),
+            in_query(
+                "state",
+                {"type": "string", "enum": ["any", *Delivery.State.values]},
+                "In this state.",
+                default="any",
+            ),
+        ],
+        replies={200: page_of("DeliveryList", "deliveries", DeliveryOutput, cursor=True)},
+    )
+)(Deliveries)
+
+extend_schema_view(
+    get=operation(
+        "getDelivery",
+        "How far a message has come",
+        tag="Messages",
+        description="queued; injected, put before its agent by the reply to a hook; seen, as a"
+        " later hook shows, or read from the inbox; acknowledged; or dead, when the agent ended"
+        " before.",
+        parameters=[in_path("message_id", UUID, "The message.")],
+        replies={200: shape("DeliveryReply", delivery=DeliveryOutput())},
+        errors=AGENT_OF_DELIVERY,
+    )
+)(OneDelivery)
+
+extend_schema_view(
+    post=operation(
+        "acknowledgeMessage",
+        "Tell the sender of a message that its agent took note",
+        tag="Messages",
+        parameters=[in_path("message_id", UUID, "The message.")],
+        body=ReaderInput,
+        replies={200: shape("AcknowledgedReply", success=success(), delivery=DeliveryOutput())},
+        errors=AGENT_OF_DELIVERY,
+    )
+)(Acknowledgement)
 
 InboxMessage = shape(
     "InboxMessage",

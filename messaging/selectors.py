@@ -1,18 +1,20 @@
-"""Reads that count. Contract: rest 5.1."""
+"""Reads that are more than rows. Contract: rest 5.1, 5.12."""
 
+import uuid
 from typing import Any
 
 from django.db.models import Count, Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
-from messaging.models import Block, Message
+from messaging.models import Block, Delivery, Message
+from messaging.services.reading import MessageNotFound
 
 
 def message_counts() -> dict[str, Any]:
     """{"total", "expired", "unread", "byTopic"}; unread: read by nobody, expired: not yet swept."""
     figures = Message.objects.aggregate(
         total=Count("id"),
-        expired=Count("id", filter=Q(expires_at__lte=timezone.now())),
+        expired=Count("id", filter=Q(expires_at__lte=Now())),
         unread=Count("id", filter=Q(read_by=[])),
     )
     topics = Message.objects.filter(topic__isnull=False).values("topic")
@@ -40,3 +42,18 @@ def block_summary(agent_id: str) -> dict[str, Any]:
         "blocking": blocking,
         "summary": {"blocked_by_count": len(blocked_by), "blocking_count": len(blocking)},
     }
+
+
+def delivery_of(message_id: uuid.UUID) -> Delivery:
+    """Raises MessageNotFound, also for a broadcast, which is delivered to nobody in particular."""
+    found = Delivery.objects.filter(message_id=message_id).first()
+    if found is None:
+        raise MessageNotFound
+    return found
+
+
+def sent_and_open(agent_id: str, limit: int) -> list[Delivery]:
+    """What this agent sent that nobody has acknowledged and that lives still, newest first."""
+    rows = Delivery.objects.filter(from_agent=agent_id, expires_at__gt=Now())
+    rows = rows.exclude(state=Delivery.State.ACKNOWLEDGED)
+    return list(rows.order_by("-queued_at", "message_id")[:limit])

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from rest_framework import serializers
 
-from dcm.lib.api import Input, Output, Text
-from messaging.models import Block, Message, Subscription, Topic
+from dcm.lib.api import Input, Output, Text, Uuid
+from messaging.models import Block, Delivery, Message, Subscription, Topic
 
 
 class Url(Text):
@@ -66,6 +66,30 @@ class BlockOutput(Output[Block]):
 
 class ReaderInput(Input):
     agent_id = Text()
+
+
+class DeliveryOutput(Output[Delivery]):
+    project_id = Uuid(allow_null=True)
+
+    class Meta:
+        model = Delivery
+        fields = [
+            "message_id",
+            "project_id",
+            "from_agent",
+            "to_agent",
+            "number",
+            "in_reply_to",
+            "is_crossed",
+            "state",
+            "reason",
+            "injections",
+            "queued_at",
+            "injected_at",
+            "seen_at",
+            "acknowledged_at",
+            "expires_at",
+        ]
 
 
 def present_message(message: Message, reader: str) -> dict[str, Any]:

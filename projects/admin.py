@@ -5,7 +5,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from dcm.lib.admin import RowAdmin, Up
-from projects.models import Action, Lease, LeaseBook, Project, Request, Subtask, Task
+from projects.models import Action, Claim, Lease, LeaseBook, Project, Request, Subtask, Task
+from projects.services.claims import release_claim
 from projects.services.leases import release_lease, set_lease_mode
 from projects.services.projects import delete_project, upsert_project
 from projects.services.requests import delete_request, update_request
@@ -126,6 +127,31 @@ class SubtaskAdmin(RowAdmin):
 
     def _mark(self, request: HttpRequest, rows: QuerySet[Subtask], status: str) -> None:
         self.apply(request, rows, lambda row: update_subtask(row.id, status=status), status)
+
+
+@admin.register(Claim)
+class ClaimAdmin(RowAdmin):
+    columns = (
+        "subtask",
+        "agent_id",
+        "session_id",
+        "token",
+        "ttl_seconds",
+        "claimed_at",
+        "expires_at",
+    )
+    up = {
+        "subtask": Up("projects.subtask", text="subtask__description"),
+        "session_id": Up("sessions_app.session"),
+    }
+    sortable = ("claimed_at", "expires_at")
+    ordering = ("-claimed_at", "subtask_id")
+    search_fields = ("agent_id", "session_id")
+    actions = (*RowAdmin.actions, "release")
+
+    @admin.action(description="Release: others may claim the subtask", permissions=["change"])
+    def release(self, request: HttpRequest, rows: QuerySet[Claim]) -> None:
+        self.apply(request, rows, lambda row: release_claim(row.subtask_id), "released")
 
 
 class OutcomeFilter(admin.SimpleListFilter):

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.expressions import RawSQL
@@ -153,6 +154,7 @@ class Subtask(models.Model):
     description = models.TextField()
     status = models.TextField(default=Status.PENDING, choices=Status.choices)
     blocked_by = ArrayField(models.UUIDField(), default=list)  # other subtasks; may dangle
+    is_claimable = models.BooleanField(default=True, db_default=True)  # not: a host sees to it
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)
     completed_at = models.DateTimeField(null=True)
@@ -172,11 +174,51 @@ class Subtask(models.Model):
                 name="subtask_at_work",
                 condition=Q(status__in=["running", "paused", "blocked", "pending"]),
             ),
+            GinIndex(fields=["blocked_by"], name="subtask_blocked_by", condition=~Q(blocked_by=[])),
         ]
 
     @classmethod
     def of_projects(cls, ids: Collection[uuid.UUID]) -> Q:
         return Q(task__in=Task._base_manager.filter(request__project_id__in=ids))
+
+
+class ClaimQuerySet(models.QuerySet["Claim"]):
+    def live(self) -> Self:
+        return self.filter(expires_at__gt=RawSQL("clock_timestamp()", ()))
+
+
+ClaimManager = OfCaller.from_queryset(ClaimQuerySet)
+
+
+class Claim(models.Model):
+    """An agent's hold on the subtask that it works on. It ends by itself."""
+
+    subtask = models.OneToOneField(
+        Subtask,
+        models.DO_NOTHING,
+        related_name="claim",
+        primary_key=True,
+        db_constraint=False,
+    )
+    agent_id = models.TextField()
+    session_id = models.TextField(null=True)  # needs no row to exist
+    token = models.BigIntegerField()  # of its project's leases and claims, later: higher
+    ttl_seconds = models.IntegerField()
+    claimed_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+
+    objects = ClaimManager()
+
+    class Meta:
+        indexes = [
+            models.Index("agent_id", name="claim_agent"),
+            models.Index("session_id", name="claim_session"),
+            models.Index("expires_at", name="claim_expiry"),
+        ]
+
+    @classmethod
+    def of_projects(cls, ids: Collection[uuid.UUID]) -> Q:
+        return Q(subtask__in=Subtask._base_manager.filter(Subtask.of_projects(ids)))
 
 
 class Action(models.Model):
@@ -232,7 +274,10 @@ class Action(models.Model):
 
 
 class LeaseBook(models.Model):
-    """What goes for all leases of a project. Who takes one holds this row until the commit."""
+    """What goes for all leases and claims of a project.
+
+    Who takes one holds this row until the commit.
+    """
 
     class Mode(models.TextChoices):
         """What becomes of an edit that another agent's lease speaks against."""
@@ -250,6 +295,7 @@ class LeaseBook(models.Model):
     )
     mode = models.TextField(default=Mode.WARN, choices=Mode.choices)
     last_token = models.BigIntegerField(default=0)
+    room = models.IntegerField(default=0, db_default=0)  # at least so many leases more are allowed
 
 
 class LeaseQuerySet(models.QuerySet["Lease"]):
@@ -291,6 +337,7 @@ class Lease(models.Model):
                 opclasses=["uuid_ops", "text_pattern_ops"],
                 name="lease_stem",
             ),
+            models.Index("project", "token", name="lease_token"),
             models.Index("session_id", "agent_id", name="lease_session"),
             models.Index("agent_id", name="lease_agent"),
             models.Index("expires_at", name="lease_expiry"),

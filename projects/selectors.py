@@ -1,112 +1,173 @@
 """Reads that join or count. Contract: rest 3 (derived views), 5.2, 5.6, 5.8."""
 
 import uuid
-from collections import defaultdict
-from collections.abc import Iterable
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
-from django.db.models import Avg, Count, F, Max, Q
-from django.db.models.functions import TruncHour
-from django.utils import timezone
+from django.db.models import Count, F
+from django.db.models.functions import Now, TruncHour
 
-from projects.models import Action, LeaseBook, Project, Request, Subtask, Task
+from dcm.lib import wire
+from dcm.lib.json_rows import WIRE_TIME, as_list, json_object
+from dcm.lib.keys.limits import limits, of_caller
+from dcm.lib.rows import columns, row
+from dcm.lib.statements import fetch, fetch_each
+from projects.models import Action, LeaseBook, Project, Subtask
 from projects.serializers import ProjectOutput, RequestOutput, SubtaskOutput, TaskOutput
 
+MOST_REQUESTS = 50
 
-def project_stats(project: Project) -> dict[str, Any]:
+_PROJECT = f"""
+SELECT {columns(Project, "project")} FROM projects_project project
+WHERE id = %(id)s AND {of_caller("id")}
+"""  # noqa: S608  constants of ours
+
+# Subtask by subtask: of a join PostgreSQL thinks that it had better read all actions.
+_STATS = f"""
+SELECT (SELECT count(*) FROM projects_request WHERE project_id = %(id)s),
+       count(*),
+       coalesce(sum(actions.many), 0)::bigint,
+       coalesce(sum(actions.successful), 0)::bigint,
+       coalesce((sum(actions.total_ms) / nullif(sum(actions.timed), 0))::float8, 0),
+       {WIRE_TIME.format("max(actions.newest)")}
+FROM projects_request r
+JOIN projects_task t ON t.request_id = r.id JOIN projects_subtask s ON s.task_id = t.id
+CROSS JOIN LATERAL (
+  SELECT count(*) AS many, count(*) FILTER (WHERE exit_code = 0) AS successful,
+         sum(duration_ms) AS total_ms, count(duration_ms) AS timed, max(created_at) AS newest
+  FROM projects_action WHERE subtask_id = s.id
+) actions WHERE r.project_id = %(id)s
+"""  # noqa: S608  constants of ours
+_STATS_NAMES = (
+    *("total_requests", "total_subtasks", "total_actions", "successful_actions"),
+    *("avg_duration_ms", "last_activity"),
+)
+
+
+def _stats(project: Project, counts: tuple[Any, ...]) -> dict[str, Any]:
     """Counts over the whole tree of a project.
 
     avg_duration_ms: of the actions that have one, 0 when none has. last_activity: of the newest
-    action, or None.
+    action, as text on the wire, or None.
     """
-    tasks = Task.objects.filter(request__project=project)
-    subtasks = Subtask.objects.filter(task__in=tasks)
-    actions = Action.objects.filter(subtask__in=subtasks).aggregate(
-        total=Count("id"),
-        successful=Count("id", filter=Q(exit_code=0)),
-        duration=Avg("duration_ms"),
-        last=Max("created_at"),
-    )
+    identity = {"project_id": project.id, "project_name": project.name, "path": project.path}
+    return identity | dict(zip(_STATS_NAMES, counts, strict=True))
+
+
+@cache
+def _newest_requests() -> str:
+    """The statement that makes each of the newest requests of a project one JSON object."""
+    return f"""
+SELECT ({json_object(RequestOutput, without=("project_id",))})::text FROM projects_request
+WHERE project_id = %(id)s ORDER BY created_at DESC, id LIMIT {MOST_REQUESTS}
+"""  # noqa: S608  constants of ours
+
+
+def whole_project(project_id: uuid.UUID) -> dict[str, Any] | None:
+    """The project with its newest requests and its counts; None when there is none."""
+    project, requests, stats = _with_stats(project_id, _newest_requests())
+    if project is None:
+        return None
+    listed = as_list(text for (text,) in requests)
+    return {**ProjectOutput(project).data, "requests": listed, "stats": stats}
+
+
+def _with_stats(
+    project_id: uuid.UUID, statement: str
+) -> tuple[Project | None, list[tuple[Any, ...]], dict[str, Any]]:
+    """The project, what the statement finds of it, and its counts, in one trip."""
+    asked = {"id": project_id, "projects": limits()}
+    rows, found, (stats,) = fetch_each((each, asked) for each in (_PROJECT, statement, _STATS))
+    if not rows:
+        return None, [], {}
+    project = row(Project, rows[0])
+    return project, found, _stats(project, stats)
+
+
+@cache
+def _tree() -> str:
+    """The statement that makes the requests of a project, with all below them, one JSON array."""
+    subtask = json_object(SubtaskOutput, without=("context_snapshot",))
+    task = json_object(TaskOutput, "'subtasks', subtasks.list")
+    request = json_object(RequestOutput, "'tasks', tasks.list", without=("project_id",))
+    return f"""
+SELECT coalesce(json_agg({request} ORDER BY created_at DESC, id), '[]')::text,
+       count(*), coalesce(sum(tasks.many), 0)::bigint, coalesce(sum(tasks.subtasks), 0)::bigint
+FROM projects_request CROSS JOIN LATERAL (
+  SELECT coalesce(json_agg({task} ORDER BY wave_number, created_at, id), '[]') AS list,
+         count(*) AS many, sum(subtasks.many) AS subtasks
+  FROM projects_task CROSS JOIN LATERAL (
+    SELECT coalesce(json_agg({subtask} ORDER BY created_at, id), '[]') AS list, count(*) AS many
+    FROM projects_subtask WHERE task_id = projects_task.id
+  ) subtasks WHERE request_id = projects_request.id
+) tasks WHERE project_id = %(id)s
+"""  # noqa: S608  constants of ours
+
+
+def hierarchy(project_id: uuid.UUID) -> dict[str, Any] | None:
+    """{"hierarchy", "stats", "counts"}: requests newest first, tasks by wave, subtasks by age.
+
+    None when there is no such project.
+    """
+    project, found, stats = _with_stats(project_id, _tree())
+    if project is None:
+        return None
+    ((requests, *counts),) = found
     return {
-        "project_id": project.id,
-        "project_name": project.name,
-        "path": project.path,
-        "total_requests": project.requests.count(),
-        "total_subtasks": subtasks.count(),
-        "total_actions": actions["total"],
-        "successful_actions": actions["successful"],
-        "avg_duration_ms": float(actions["duration"] or 0),
-        "last_activity": actions["last"],
+        "hierarchy": {**ProjectOutput(project).data, "requests": wire.Ready(requests)},
+        "stats": stats,
+        "counts": dict(zip(("requests", "tasks", "subtasks"), counts, strict=True)),
     }
 
 
-def hierarchy(project: Project) -> dict[str, Any]:
-    """{"hierarchy", "stats", "counts"}: requests newest first, tasks by wave, subtasks by age."""
-    requests = Request.objects.filter(project=project).order_by("-created_at", "id")
-    tasks = Task.objects.filter(request__project=project).order_by(
-        "wave_number", "created_at", "id"
-    )
-    subtasks = Subtask.objects.filter(task__request__project=project).order_by("created_at", "id")
-    request_rows = RequestOutput(requests, many=True).data
-    task_rows = TaskOutput(tasks, many=True).data
-    subtask_rows = SubtaskOutput(subtasks, many=True).data
-    _hang(subtask_rows, "task_id", task_rows, "subtasks")
-    _hang(task_rows, "request_id", request_rows, "tasks")
-    for row in request_rows:
-        del row["project_id"]
-    for row in subtask_rows:
-        del row["context_snapshot"]
-    return {
-        "hierarchy": {**ProjectOutput(project).data, "requests": request_rows},
-        "stats": project_stats(project),
-        "counts": {
-            "requests": len(request_rows),
-            "tasks": len(task_rows),
-            "subtasks": len(subtask_rows),
-        },
-    }
+_AT_WORK = f"""
+SELECT json_build_object(
+  'agent_type', s.agent_type, 'agent_id', s.agent_id, 'status', s.status,
+  'description', s.description,
+  'started_at', {WIRE_TIME.format("s.started_at")},
+  'created_at', {WIRE_TIME.format("s.created_at")},
+  'actions_count', (SELECT count(*) FROM projects_action WHERE subtask_id = s.id),
+  'subtask_id', s.id, 'current_task', s.description, 'request_id', r.id,
+  'session_id', r.session_id, 'project_id', p.id, 'project_name', p.name, 'project_path', p.path
+)::text
+FROM projects_subtask s JOIN projects_task t ON t.id = s.task_id
+JOIN projects_request r ON r.id = t.request_id JOIN projects_project p ON p.id = r.project_id
+WHERE s.status = ANY(%(at_work)s) AND {of_caller("p.id")}
+ORDER BY s.started_at DESC NULLS FIRST, s.id
+"""  # noqa: S608  constants of ours
 
 
-def _hang(children: Iterable[Any], key: str, parents: Iterable[Any], name: str) -> None:
-    by_parent = defaultdict(list)
-    for child in children:
-        by_parent[child[key]].append(child)
-    for parent in parents:
-        parent[name] = by_parent[parent["id"]]
+def active_agents() -> list[str]:
+    """One JSON object per subtask at work, latest start first, those without one before them."""
+    asked = {"at_work": sorted(Subtask.AT_WORK), "projects": limits()}
+    return [text for (text,) in fetch(_AT_WORK, asked)]
 
 
-def active_agents() -> list[dict[str, Any]]:
-    """One row per subtask at work, latest start first, those without a start before them."""
-    subtasks = (
-        Subtask.objects.filter(status__in=Subtask.AT_WORK)
-        .annotate(actions_count=Count("actions"))
-        .order_by(F("started_at").desc(nulls_first=True), "id")
-    )
-    rows = subtasks.values(
-        "agent_type",
-        "agent_id",
-        "status",
-        "description",
-        "started_at",
-        "created_at",
-        "actions_count",
-        subtask_id=F("id"),
-        current_task=F("description"),
-        request_id=F("task__request_id"),
-        session_id=F("task__request__session_id"),
-        project_id=F("task__request__project_id"),
-        project_name=F("task__request__project__name"),
-        project_path=F("task__request__project__path"),
-    )
-    return [dict(row) for row in rows]
+# Hour by hour, each begun where the last action before it ends: a range of an index is counted
+# without sorting or grouping a row.
+_HOURS = """
+WITH RECURSIVE hours(begins_at, hour) AS (
+  (SELECT created_at, date_bin('1 hour', created_at, 'epoch') FROM projects_action
+   WHERE created_at > now() - interval '24 hours' ORDER BY created_at LIMIT 1)
+  UNION ALL
+  SELECT next.* FROM hours CROSS JOIN LATERAL (
+    SELECT created_at, date_bin('1 hour', created_at, 'epoch') FROM projects_action
+    WHERE created_at >= hours.hour + interval '1 hour' ORDER BY created_at LIMIT 1
+  ) next
+)
+SELECT hour, (SELECT count(*) FROM projects_action
+              WHERE created_at >= begins_at AND created_at < hour + interval '1 hour')
+FROM hours ORDER BY hour
+"""
 
 
 def hourly_actions() -> list[dict[str, Any]]:
     """[{"hour", "count"}] of the last 24 hours, in UTC, oldest first, empty hours left out."""
-    since = timezone.now() - timedelta(hours=24)
+    if limits() is None:
+        return [{"hour": hour, "count": count} for hour, count in fetch(_HOURS, {})]
     hours = (
-        Action.objects.filter(created_at__gt=since)
+        Action.objects.filter(created_at__gt=Now() - timedelta(hours=24))
         .annotate(hour=TruncHour("created_at"))
         .values("hour")
         .annotate(count=Count("id"))
@@ -134,3 +195,29 @@ def lease_mode(project: Project) -> str:
     """What becomes of edits that a lease speaks against: off, warn or enforce."""
     books = LeaseBook.objects.filter(project_id=project.id)
     return books.values_list("mode", flat=True).first() or LeaseBook.Mode.WARN
+
+
+def waiting_for(subtask_id: uuid.UUID) -> list[dict[str, Any]]:
+    """What the completion of a subtask unblocks, oldest first.
+
+    is_last: it waits for nothing else. Without those that have ended.
+    """
+    rows = Subtask.objects.filter(blocked_by__contains=[subtask_id]).exclude(blocked_by=[])
+    rows = rows.exclude(status__in=Subtask.TERMINAL).order_by("created_at", "id")
+    open_ids = set(
+        Subtask.objects.filter(id__in=[blocker for row in rows for blocker in row.blocked_by])
+        .exclude(id=subtask_id)
+        .exclude(status=Subtask.Status.COMPLETED)
+        .values_list("id", flat=True)
+    )
+    return [
+        {
+            "id": row.id,
+            "description": row.description,
+            "agent_type": row.agent_type,
+            "agent_id": row.agent_id,
+            "status": row.status,
+            "is_last": open_ids.isdisjoint(row.blocked_by),
+        }
+        for row in rows
+    ]

@@ -1,19 +1,13 @@
 """What comes in and goes out. Contract: rest 5.2 to 5.6, aliases 7."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rest_framework import serializers
 
 from dcm.lib.api import Boolean, Input, Integer, JsonObject, ListOf, Output, Text, Uuid
-from projects.models import Action, Lease, LeaseBook, Project, Request, Subtask, Task
+from projects.models import Action, Claim, Lease, LeaseBook, Project, Request, Subtask, Task
 from projects.services.leases import LONGEST_TTL_SECONDS
-
-
-class ProjectInput(Input):
-    path = Text()
-    name = Text(required=False, allow_blank=True)
-    metadata = JsonObject(required=False)
 
 
 class ProjectOutput(Output[Project]):
@@ -98,6 +92,7 @@ class SubtaskUpdate(Input):
     result = JsonObject(required=False)
     agent_id = Text(required=False)
     blocked_by = ListOf(child=Uuid(), required=False)
+    token = Integer(required=False, least=1)  # of the claim under which the result was worked out
 
 
 class SubtaskOutput(Output[Subtask]):
@@ -171,12 +166,9 @@ class WholeActionOutput(ActionOutput):
         return {name: value for name, value in place.items() if value is not None}
 
 
-def without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """The row as its parent shows it, which needs not be told its own id again."""
-    return {name: value for name, value in row.items() if name not in names}
-
-
 AGENT_ID = 512  # characters, as of hook events
+LONGEST_PATH = 4096  # characters
+MOST_PATHS = 1000
 
 
 class LeasesInput(Input):
@@ -192,6 +184,13 @@ class LeasesInput(Input):
 class LeaseUpdate(Input):
     agent_id = Text(max_length=AGENT_ID)
     ttl_seconds = Integer(required=False, least=1, most=LONGEST_TTL_SECONDS)
+
+
+class LeaseCheckInput(Input):
+    project_id = Uuid()
+    agent_id = Text(max_length=AGENT_ID)
+    session_id = Text(required=False, max_length=AGENT_ID)
+    paths = ListOf(child=Text(max_length=LONGEST_PATH), max_length=MOST_PATHS)
 
 
 class LeaseModeInput(Input):
@@ -214,5 +213,35 @@ class LeaseOutput(Output[Lease]):
             "reason",
             "token",
             "created_at",
+            "expires_at",
+        ]
+
+
+class ClaimInput(Input):
+    agent_id = Text(max_length=AGENT_ID)
+    session_id = Text(required=False, max_length=AGENT_ID)
+    project_id = Uuid(required=False)
+    request_id = Uuid(required=False)
+    of_session = Text(required=False, max_length=AGENT_ID)
+    agent_types = ListOf(child=Text(max_length=AGENT_ID), required=False, max_length=50)
+    ttl_seconds = Integer(required=False, least=1, most=LONGEST_TTL_SECONDS)
+
+
+class ClaimUpdate(LeaseUpdate):
+    pass
+
+
+class ClaimOutput(Output[Claim]):
+    subtask_id = Uuid()
+
+    class Meta:
+        model = Claim
+        fields = [
+            "subtask_id",
+            "agent_id",
+            "session_id",
+            "token",
+            "ttl_seconds",
+            "claimed_at",
             "expires_at",
         ]

@@ -11,3 +11,9 @@ project_deleting = Signal()
 What else belongs to it is deleted next, by the database and in any order. So whoever locks several
 such rows at once elsewhere locks them here, in the same order.
 """
+
+subtasks_ready = Signal()
+"""The last that these subtasks waited for is done. subtasks: list[Subtask]; blocker: Subtask.
+
+Sent inside the transaction, with the subtasks and their project locked, before it publishes.
+"""

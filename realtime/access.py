@@ -1,5 +1,6 @@
 """Who a socket is, and what it may hear and say. Contract: websocket 4.2, 5, W09."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -77,13 +78,15 @@ async def identify(request: Frame, session_id: str | None) -> tuple[Identity, Ca
         caller = await _caller_behind(proven)
         # A key that is limited to projects was asked about the session that its token names.
         claimed = session_id if caller.projects is None else None
-        return _checked(proven.agent_id, proven.session_id or claimed, proven.key_id), caller
+        bound = replace(proven, session_id=proven.session_id or claimed)
+        return _checked(bound), caller
     if not isinstance(agent_id, str) or not agent_id:
         raise NoIdentity
     if settings.PRODUCTION:
         raise TokenRequired
     named = request.get("session_id")
-    return _checked(agent_id, named if isinstance(named, str) and named else session_id), ANYBODY
+    chosen = named if isinstance(named, str) and named else session_id
+    return _checked(Identity(agent_id, chosen)), ANYBODY
 
 
 async def _caller_behind(identity: Identity) -> Caller:
@@ -96,12 +99,12 @@ async def _caller_behind(identity: Identity) -> Caller:
     return caller
 
 
-def _checked(agent_id: str, session_id: str | None, key_id: str = "") -> Identity:
-    for name in (agent_id, session_id or "none"):
+def _checked(identity: Identity) -> Identity:
+    for name in (identity.agent_id, identity.session_id or "none"):
         channel = agent_channel(name)
         if len(channel) > LONGEST_CHANNEL or not is_channel(channel):
             raise InvalidIdentity
-    return Identity(agent_id, session_id, key_id)
+    return identity
 
 
 def check_hearing(channel: str, identity: Identity | None, caller: Caller = ANYBODY) -> None:

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from dcm.lib.admin import RowAdmin
 from realtime.events import event_types
 from realtime.models import Acknowledged, EventHead, LoggedEvent
+from realtime.services import announce_again
 
 
 class TypeFilter(admin.SimpleListFilter):
@@ -26,13 +27,18 @@ class TypeFilter(admin.SimpleListFilter):
 
 @admin.register(LoggedEvent)
 class LoggedEventAdmin(RowAdmin):
-    """History: view only."""
+    """History: it does not change, but can be told again."""
 
     columns = ("seq", "type", "channels", "data", "publisher", "created_at")
     sortable = ("seq",)
     ordering = ("-seq",)
     list_filter = (TypeFilter, "created_at")
     search_fields = ("type", "publisher")
+    actions = (*RowAdmin.actions, "announce_again")
+
+    @admin.action(description="Announce again", permissions=["change"])
+    def announce_again(self, request: HttpRequest, rows: QuerySet[LoggedEvent]) -> None:
+        self.apply(request, rows, announce_again, "announced again")
 
 
 @admin.register(EventHead)

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from dcm.lib.errors import DomainError, tellable
 from dcm.lib.keys.callers import ANYBODY, Caller
-from dcm.lib.keys.ring import ring
+from dcm.lib.keys.ring import NO_LONGER_VALID, ring
 from dcm.lib.logs import begin_with
 from dcm.lib.threads import in_thread
 from dcm.lib.throttle import Bucket
@@ -35,9 +35,10 @@ from realtime.frames import Frame, Refused, UnknownType
 from realtime.presence import Change, changes, forget, remember, remembered
 from realtime.rates import heartbeats
 from realtime.services import publish_for_client
+from realtime.signals import tell_alive
 from realtime.sockets import sockets
 from realtime.stream import OWN_EVENT_SECONDS, Stream
-from realtime.tokens import Identity
+from realtime.tokens import Expiry, Identity
 from realtime.unlogged import Passing
 from realtime.waiting import acknowledgements
 
@@ -75,6 +76,7 @@ class NativeConsumer(Stream, AsyncConsumer):
         self.client_id = _new_client_id()
         self.identity: Identity | None = None
         self.caller = ANYBODY
+        self._expiry = Expiry(lambda: self.end(NO_LONGER_VALID, "Token expired"))
         self.opened_at = time.monotonic()
         self.heard_at = time.monotonic()
         self._publishing = Bucket(rate=PUBLISHES_PER_SECOND, burst=PUBLISH_BURST)
@@ -245,6 +247,7 @@ class NativeConsumer(Stream, AsyncConsumer):
             about = {**who, "client_id": self.client_id}
             beat = Passing(agent_channel(self.identity.agent_id), "agent.heartbeat", about)
             await _if_possible(in_thread(unlogged.tell, beat))
+            await _if_possible(in_thread(tell_alive, who))
 
     async def _on_ack(self, request: Frame) -> None:
         waited = self.deliveries.acknowledge(request.get("message_id", request.get("id")))
@@ -278,6 +281,7 @@ class NativeConsumer(Stream, AsyncConsumer):
         if self.identity is not None and self.identity.key_id != identity.key_id:
             ring.let_go(self.identity.key_id, self)
         self.identity, self.caller = identity, caller
+        self._expiry.follow(identity.expires_at_ms)
 
     async def _take_channels(self, identity: Identity) -> None:
         """Its own private ones; those that only an earlier identity could hear are dropped."""
@@ -306,6 +310,7 @@ class NativeConsumer(Stream, AsyncConsumer):
 
     async def _forget(self) -> None:
         sockets.remove(self)
+        self._expiry.forget()
         if self.identity is not None and self.identity.key_id:
             ring.let_go(self.identity.key_id, self)
         for channel in list(self.channels):

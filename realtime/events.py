@@ -4,7 +4,6 @@ Payloads carry ids and labels only, never what a tool or a message said: `global
 clients that have not said who they are.
 """
 
-import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -17,7 +16,7 @@ class Event:
 
     def data(self) -> dict[str, Any]:
         """The `data` of the frame."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return dict(vars(self))
 
 
 def event_types() -> set[str]:
@@ -137,6 +136,38 @@ class SubtaskDeleted(SubtaskEvent):
     type = "subtask.deleted"
 
 
+class SubtaskReady(SubtaskEvent):
+    """The last that it waited for is done."""
+
+    type = "subtask.ready"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimEvent(Event):
+    subtask_id: UUID
+    project_id: UUID
+    agent_id: str
+    session_id: str | None
+    token: int
+    expires_at: datetime
+
+
+class ClaimTaken(ClaimEvent):
+    type = "claim.taken"
+
+
+class ClaimReleased(ClaimEvent):
+    """The work is done, or was given back."""
+
+    type = "claim.released"
+
+
+class ClaimExpired(ClaimEvent):
+    """Nothing was heard of its agent for too long: others may claim the subtask."""
+
+    type = "claim.expired"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ActionCreated(Event):
     """A tool call was recorded. Beyond the contract, so that sockets see work as it happens."""
@@ -149,6 +180,15 @@ class ActionCreated(Event):
     tool_type: str
     exit_code: int
     duration_ms: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowsImported(Event):
+    """Rows came from a database of the original service, without an event for each."""
+
+    type: ClassVar[str] = "rows.imported"
+    rows: str
+    count: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +226,18 @@ class LeaseExpired(LeaseEvent):
     type = "lease.expired"
 
 
+@dataclass(frozen=True, kw_only=True)
+class LeaseConflict(Event):
+    """An agent wrote, by a shell command, a file that another holds."""
+
+    type: ClassVar[str] = "lease.conflict"
+    lease_id: UUID
+    project_id: UUID
+    agent_id: str
+    session_id: str
+    holder: str
+
+
 # --- messages and blocks ----------------------------------------------------------------------
 
 
@@ -207,8 +259,8 @@ class MessageNew(MessageEvent):
 
     type: ClassVar[str] = "message.new"
     priority: int
-    created_at: datetime
-    expires_at: datetime | None
+    created_at: str
+    expires_at: str | None
 
     def data(self) -> dict[str, Any]:
         return super().data() | {"is_broadcast": self.to_agent is None}
@@ -226,6 +278,28 @@ class MessageExpired(MessageEvent):
     """A message's time was over; it is gone. Contract: websocket W13."""
 
     type = "message.expired"
+
+
+class MessageInjected(MessageEvent):
+    """A message was put before its agent, which may not have seen it yet."""
+
+    type = "message.injected"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageAcknowledged(MessageEvent):
+    """Its agent replied, or said that it took note."""
+
+    type: ClassVar[str] = "message.acknowledged"
+    acknowledged_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageUndeliverable(MessageEvent):
+    """Its agent ended before it saw the message."""
+
+    type: ClassVar[str] = "message.undeliverable"
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,6 +339,21 @@ class AgentConnected(Event):
 
 class AgentDisconnected(AgentConnected):
     type = "agent.disconnected"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentState(Event):
+    """An agent of a host's hooks works, waits for the user, is idle, stale or has ended."""
+
+    type: ClassVar[str] = "agent.state"
+    agent_id: str
+    session_id: str
+    project_id: UUID | None
+    name: str
+    agent_type: str | None
+    state: str
+    reason: str
+    since: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -310,7 +310,8 @@ class Hub:
     async def _wait(self, link: Link) -> bool:
         """Until a hint comes, then true, or until it is time to look all the same."""
         loop = asyncio.get_running_loop()
-        loop.add_reader(link.fileno(), self._take_notifications, link.pgconn)
+        descriptor = link.fileno()
+        loop.add_reader(descriptor, self._take_notifications, link.pgconn, descriptor)
         try:
             async with asyncio.timeout(
                 LOOK_SECONDS if self._hints_arrive else LOOK_SECONDS_WITHOUT_HINTS
@@ -319,13 +320,16 @@ class Hub:
         except TimeoutError:
             return False
         finally:
-            loop.remove_reader(link.fileno())
+            if not link.closed:
+                loop.remove_reader(descriptor)
 
-    def _take_notifications(self, server: psycopg.pq.abc.PGconn) -> None:
+    def _take_notifications(self, server: psycopg.pq.abc.PGconn, descriptor: int) -> None:
         """Between statements nobody else reads from the connection."""
         try:
             server.consume_input()
         except psycopg.OperationalError:
+            # At once: libpq has closed it, and the next file to be opened gets its number.
+            asyncio.get_running_loop().remove_reader(descriptor)
             self._woken.set()  # it broke: the next statement says so
             return
         while notification := server.notifies():

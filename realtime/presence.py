@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from dcm.lib.batcher import Batcher
 from dcm.lib.pruning import BATCH, Pruning, of_rows
@@ -44,10 +44,22 @@ ON CONFLICT (client_id) DO UPDATE SET
 """
 
 
+# In one order, since several processes do this to the same agents.
+_STAMP = """
+UPDATE realtime_rememberedchannel r SET updated_at = now() FROM (
+  SELECT id FROM realtime_rememberedchannel WHERE agent_id = ANY(%s)
+  ORDER BY agent_id, channel FOR NO KEY UPDATE
+) theirs WHERE r.id = theirs.id
+"""
+
+
 @transaction.atomic
 def note_changes(changes: list[Change]) -> list[None]:
     """Publishes agent.connected and agent.disconnected; the second once for each socket."""
     said = [event for change in changes if (event := _note(change)) is not None]
+    if left := {event.agent_id for event in said if isinstance(event, AgentDisconnected)}:
+        with connection.cursor() as cursor:
+            cursor.execute(_STAMP, [sorted(left)])
     if said:
         append([Addressed(event, [GLOBAL]) for event in said])
     return [None] * len(changes)
@@ -57,7 +69,7 @@ changes: Batcher[Change, None] = Batcher(note_changes)
 """For the event loop: what many sockets do at once costs one transaction."""
 
 
-def _note(change: Change) -> AgentConnected | None:
+def _note(change: Change) -> AgentConnected | AgentDisconnected | None:
     client_id, identity, connected = change
     about = {"client_id": client_id, "agent_id": identity.agent_id}
     with connection.cursor() as cursor:
@@ -69,7 +81,6 @@ def _note(change: Change) -> AgentConnected | None:
         cursor.execute("DELETE FROM realtime_presence WHERE client_id = %s", [client_id])
         if not cursor.rowcount:
             return None  # its lease had ended, and that was told
-    RememberedChannel.objects.filter(agent_id=identity.agent_id).update(updated_at=timezone.now())
     return AgentDisconnected(session_id=identity.session_id, **about)
 
 
@@ -87,7 +98,7 @@ def renew(present: dict[str, Identity]) -> None:
 
 
 def _sweep() -> int:
-    gone = Presence.objects.filter(expires_at__lt=timezone.now()).order_by("client_id")
+    gone = Presence.objects.filter(expires_at__lt=Now()).order_by("client_id")
     rows = list(gone.select_for_update(skip_locked=True)[:BATCH])
     note_changes(
         [Change(row.client_id, Identity(row.agent_id, row.session_id), False) for row in rows]
@@ -97,14 +108,14 @@ def _sweep() -> int:
 
 LOST_SOCKETS = Pruning(
     "lost sockets",
-    lambda: Presence.objects.filter(expires_at__lt=timezone.now()).count(),
+    lambda: Presence.objects.filter(expires_at__lt=Now()).count(),
     _sweep,
 )
 """Publishes agent.disconnected for each."""
 
 FORGOTTEN_CHANNELS = of_rows(
     "remembered channels",
-    lambda: RememberedChannel.objects.filter(updated_at__lt=timezone.now() - REMEMBERED),
+    lambda: RememberedChannel.objects.filter(updated_at__lt=Now() - REMEMBERED),
 )
 
 
@@ -129,7 +140,5 @@ def forget(agent_id: str, channel: str) -> None:
 
 def remembered(agent_id: str) -> dict[str, bool]:
     """Channel -> whether it is wanted, as the agent left it within the last 24 hours."""
-    rows = RememberedChannel.objects.filter(
-        agent_id=agent_id, updated_at__gte=timezone.now() - REMEMBERED
-    )
+    rows = RememberedChannel.objects.filter(agent_id=agent_id, updated_at__gte=Now() - REMEMBERED)
     return dict(rows.order_by("channel").values_list("channel", "wanted"))

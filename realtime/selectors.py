@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection
-from django.utils import timezone
 
 from realtime.log import Entry
 from realtime.models import EventHead
@@ -82,8 +81,9 @@ def start_since(age: timedelta) -> Start:
     epoch, head, _ = _place()
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT min(seq) FROM realtime_loggedevent WHERE created_at >= %s",
-            [timezone.now() - age],
+            "SELECT min(seq) FROM realtime_loggedevent"
+            " WHERE created_at >= now() - make_interval(secs => %s)",
+            [age.total_seconds()],
         )
         (first,) = cursor.fetchone()
     after = head if first is None else max(first - 1, head - MOST_BEHIND)

@@ -1,5 +1,6 @@
 """What is announced at the wish of a socket, or of another program by way of the database."""
 
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from dcm.lib import wire
 from dcm.lib.batcher import Batcher
 from realtime.events import Event
 from realtime.frames import Refused
+from realtime.models import EventHead, LoggedEvent, Presence
 from realtime.publish import Addressed, append
 
 CLIENT_EVENTS = frozenset(
@@ -22,6 +24,18 @@ CLIENT_EVENTS = frozenset(
     ]
 )
 """What clients may publish: every name that the README of the original lists. Contract: W12."""
+
+
+@transaction.atomic
+def begin_new_epoch() -> str:
+    """The new epoch of a log that may not be the one that clients have heard: a restored one.
+
+    Whoever resumes is told, and no socket of then is open now.
+    """
+    epoch = secrets.token_hex(6)
+    EventHead.objects.update(epoch=epoch)
+    Presence.objects.all().delete()
+    return epoch
 
 
 class InvalidData(Refused):
@@ -52,6 +66,13 @@ def announce(said: list[Addressed]) -> list[int]:
     with transaction.atomic():
         appended = append(said)
     return [*appended.numbers]
+
+
+def announce_again(event: LoggedEvent) -> int:
+    """Tell the same on the same channels, as a new event; its number in the log."""
+    said = ClientEvent(name=event.type, payload=event.data)
+    (seq,) = announce([Addressed(said, event.channels, event.publisher)])
+    return seq
 
 
 announcer: Batcher[Addressed, int] = Batcher(announce)

@@ -113,12 +113,14 @@ class Stream:
         begin = after
         while after < upto:
             entries = await in_thread(entries_between, after=after, upto=upto, channels=channels)
+            # Had the log been pruned meanwhile, some that we promised could be missing. What comes
+            # after them must not be told, or the client would go on from there.
+            if not (await in_thread(start_at, begin)).recovered:
+                self.end(RESYNC, "Resync required")
+                return
             for entry in entries:
                 await self._tell(entry, channels)
             after = entries[-1].seq if len(entries) == REPLAY_BATCH else upto
-        # Had the log been pruned meanwhile, events could be missing that we promised.
-        if not (await in_thread(start_at, begin)).recovered:
-            self.end(RESYNC, "Resync required")
 
     def _unsubscribe(self, channel: str) -> None:
         self.channels.discard(channel)
@@ -126,6 +128,8 @@ class Stream:
 
     def wake(self, entry: Entry) -> None:
         """This event is for one of our channels."""
+        if self._ended:
+            return  # whoever was told of it would go on from there, past what was not told
         if entry.seq == self._cursor.target:
             return  # it was on another of them, too
         if self._tell_at_once(entry):
@@ -162,7 +166,7 @@ class Stream:
     async def _send_pending(self) -> None:
         """Send what lies between our position and the last event that is for us."""
         cursor = self._cursor
-        while cursor.is_behind:
+        while cursor.is_behind and not self._ended:
             entry = hub.tail.get(cursor.position + 1)
             if entry is None:
                 self.end(SLOW, "Too slow")

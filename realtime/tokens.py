@@ -4,11 +4,13 @@ base64url(payload JSON) + "." + hex HMAC-SHA256 of the payload's bytes. Of sever
 newest signs and each verifies.
 """
 
+import asyncio
 import base64
 import binascii
 import hashlib
 import hmac
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +19,7 @@ from django.conf import settings
 
 LIFETIME_SECONDS = 3600
 CLOCK_SKEW_MS = 30_000
-"""How far the clocks of two servers may differ."""
+"""How far the clocks of two servers may differ: so much longer a token counts."""
 
 
 class InvalidToken(Exception):
@@ -28,12 +30,14 @@ class InvalidToken(Exception):
 class Identity:
     """Who a client has proven to be, and the session it is bound to, if any.
 
-    key_id: of the API key that its token was made with; "" where none is needed.
+    key_id: of the API key that its token was made with; "" where none is needed. expires_at_ms: of
+    the token, as Unix time; None without one.
     """
 
     agent_id: str
     session_id: str | None = None
     key_id: str = ""
+    expires_at_ms: int | None = None
 
 
 def make_token(identity: Identity) -> str:
@@ -66,7 +70,28 @@ def read_token(token: object) -> Identity:
         agent_id,
         session_id if isinstance(session_id, str) and session_id else None,
         str(payload.get("key_id", "")),
+        expires_at,
     )
+
+
+class Expiry:
+    """Calls `end` when the token that a socket came in with counts no more."""
+
+    def __init__(self, end: Callable[[], None]) -> None:
+        self._end = end
+        self._timer: asyncio.TimerHandle | None = None
+
+    def follow(self, expires_at_ms: int | None) -> None:
+        """This token, and no earlier one. None: there is none, so nothing ends."""
+        self.forget()
+        if expires_at_ms is not None:
+            left = expires_at_ms + CLOCK_SKEW_MS - time.time_ns() // 1_000_000
+            self._timer = asyncio.get_running_loop().call_later(left / 1000, self._end)
+
+    def forget(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 def _payload(token: object) -> dict[str, Any]:

@@ -1,3 +1,6 @@
+import functools
+
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -8,6 +11,7 @@ from dcm.lib.api import InvalidQuery, Query, hot_view
 from dcm.lib.errors import DomainError
 from dcm.lib.keys.callers import current
 from dcm.lib.threads import in_thread
+from dcm.lib.throttle import Limit
 from realtime.channel_names import is_channel
 from realtime.log import Entry
 from realtime.selectors import (
@@ -39,8 +43,17 @@ class Token(APIView):
         if not _is_id(agent_id):
             raise NoAgent
         session_id = session_id if _is_id(session_id) else None
-        identity = Identity(str(agent_id), session_id, current.get().key_id)
+        key_id = current.get().key_id
+        if settings.TOKEN_RATE_LIMIT:
+            _pace(settings.TOKEN_RATE_LIMIT).take(key_id)
+        identity = Identity(str(agent_id), session_id, key_id)
         return Response({"token": make_token(identity), "expires_in": LIFETIME_SECONDS})
+
+
+@functools.cache
+def _pace(a_minute: int) -> Limit:
+    """Apart from that of other requests: a key that got loose is not to be made many tokens of."""
+    return Limit("tokens", rate=a_minute / 60, burst=a_minute)
 
 
 def _is_id(value: object) -> bool:

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from dcm.lib import wire
 from dcm.lib.pruning import of_rows
@@ -125,5 +125,5 @@ def _kept() -> timedelta:
 # Whatever such a row tells of is too old to be offered anyway.
 STALE_ACKNOWLEDGEMENTS = of_rows(
     "acknowledgements",
-    lambda: Acknowledged.objects.filter(updated_at__lt=timezone.now() - _kept()),
+    lambda: Acknowledged.objects.filter(updated_at__lt=Now() - _kept()),
 )

@@ -7,6 +7,14 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from dcm.lib.batcher import Batcher
+from dcm.lib.json_rows import WIRE_TIME
+from dcm.lib.statements import fetch_each
+
+SUGGESTED = (
+    *("tool_name", "tool_type", "score", "usage_count", "success_rate", "keyword_matches"),
+    "explanation",  # last, and only when asked for
+)
 _SUGGEST = """
 WITH matching AS (
   SELECT keyword, tool_name, tool_type, {score} AS score, usage_count, success_count, last_used
@@ -30,35 +38,38 @@ _DECAYED = """
   extract(epoch FROM now() - last_used)::float8 / 86400 / %(half_life_days)s)))
 """
 # A query of its own, so that it is made only for the tools that are left after the limit.
-_EXPLANATION = """, (
+_EXPLANATION = f""", (
   SELECT json_agg(json_build_object(
     'keyword', m.keyword, 'score', round(m.score::numeric, 3)::float8,
     'usage_count', m.usage_count,
     'success_rate', coalesce(round(100.0 * m.success_count / nullif(m.usage_count, 0)), 0)::int,
-    'last_used', to_char(m.last_used AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+    'last_used', {WIRE_TIME.format("m.last_used")}
   ) ORDER BY m.score DESC, m.keyword)
   FROM matching m WHERE (m.tool_name, m.tool_type) = (matching.tool_name, matching.tool_type)
     AND m.score >= %(min_score)s
 ) AS explanation
-"""
+"""  # noqa: S608  constants of ours
 
 
-def suggest_tools(
-    *, keywords: Collection[str], project_id: uuid.UUID | None = None, **options: Any
-) -> list[dict[str, Any]]:
+def suggest_tools(**options: Any) -> list[dict[str, Any]]:
     """Tools that did best for these keywords, best first; with a project, in that one.
 
-    keywords: lower case. options: see suggestion_query(). score: 0.1 to 5.0, three decimals.
+    options: as of suggestion_query(). keywords: lower case. score: 0.1 to 5.0, three decimals.
     success_rate: whole percent, 0 when unused. With ROUTING_HALF_LIFE_DAYS scores are as old as
     their last use. Contract: rest 6.3.
     """
-    statement, parameters = suggestion_query(
-        keywords=keywords,
-        project_id=project_id,
-        half_life_days=settings.ROUTING_HALF_LIFE_DAYS,
-        **options,
-    )
-    return _rows(statement, parameters)
+    return suggest_each([options])[0]
+
+
+def suggest_each(wanted: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """suggest_tools() for each of these."""
+    half_life = settings.ROUTING_HALF_LIFE_DAYS
+    found = fetch_each(suggestion_query(half_life_days=half_life, **options) for options in wanted)
+    return [[dict(zip(SUGGESTED, row, strict=False)) for row in rows] for rows in found]
+
+
+suggester: Batcher[dict[str, Any], list[dict[str, Any]]] = Batcher(suggest_each)
+"""For the event loop: those that come at the same time travel together."""
 
 
 def suggestion_query(

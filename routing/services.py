@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import zip_longest
 from typing import Any
 
 from django.db import connection, transaction
@@ -83,36 +82,34 @@ def forget_project(project_id: uuid.UUID) -> None:
     ProjectToolScore.objects.filter(project_id=project_id).delete()
 
 
-def _rounds(uses: Iterable[ToolUse]) -> list[str]:
-    """The rows of each statement, as JSON."""
-    runs_of_pairs = [runs for _, runs in sorted(_runs_by_pair(uses).items())]
-    rounds = zip_longest(*runs_of_pairs)
-    return [wire.dump([run for run in runs if run]).decode() for runs in rounds]
-
-
 Run = dict[str, Any]
 """Uses of one tool for one keyword, one after another, all with the same outcome."""
 
 
-def _runs_by_pair(uses: Iterable[ToolUse]) -> dict[tuple[str, str], list[Run]]:
-    pairs: dict[tuple[str, str], list[Run]] = {}
+def _rounds(uses: Iterable[ToolUse]) -> list[str]:
+    """The rows of each statement, as JSON: of each pair the n-th run in the n-th."""
+    rounds: list[dict[tuple[str, str], Run]] = [{}]
+    reached: dict[tuple[str, str], int] = {}
     for use in uses:
-        latest = {"tool_type": use.tool_type, "last_used": use.used_at.isoformat()}
+        last_used = use.used_at.isoformat()
         for keyword in use.keywords:
-            runs = pairs.setdefault((keyword, use.tool_name), [])
-            if runs and runs[-1]["success"] == use.success:
-                runs[-1].update(latest, uses=runs[-1]["uses"] + 1)
-            else:
-                runs.append(
-                    {
-                        "keyword": keyword,
-                        "tool_name": use.tool_name,
-                        "success": use.success,
-                        "uses": 1,
-                        **latest,
-                    }
-                )
-    return pairs
+            pair = (keyword, use.tool_name)
+            n = reached.get(pair, 0)
+            run = rounds[n].get(pair)
+            if run is not None and run["success"] != use.success:
+                n = reached[pair] = n + 1
+                rounds += [{}] if n == len(rounds) else []
+                run = None
+            rounds[n][pair] = {
+                "keyword": keyword,
+                "tool_name": use.tool_name,
+                "tool_type": use.tool_type,
+                "success": use.success,
+                "uses": run["uses"] + 1 if run else 1,
+                "last_used": last_used,
+            }
+    ordered = ([run for _, run in sorted(runs.items())] for runs in rounds if runs)
+    return [wire.dump(rows).decode() for rows in ordered]
 
 
 # In the order in which learn() takes rows, whatever the database's own collation.

@@ -10,8 +10,7 @@ from rest_framework.views import APIView
 
 from dcm.lib.api import Query, hot_view, json_response
 from dcm.lib.errors import DomainError
-from dcm.lib.threads import in_thread
-from routing.selectors import routing_stats, suggest_tools
+from routing.selectors import routing_stats, suggester
 from routing.serializers import FeedbackInput
 from routing.services import give_feedback
 
@@ -46,7 +45,7 @@ async def suggest(request: HttpRequest) -> HttpResponse:
         "explain": query.flag("explain", False),
     }
     project_id = query.id("project_id")
-    scope, suggestions = await in_thread(_suggest, wanted, project_id)
+    scope, suggestions = await _suggest(wanted, project_id)
     return json_response(
         {
             "keywords": keywords,
@@ -60,13 +59,15 @@ async def suggest(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _suggest(
+async def _suggest(
     wanted: dict[str, Any], project_id: uuid.UUID | None
 ) -> tuple[str, list[dict[str, Any]]]:
     """Whose scores these are: the project's, or those of all where it has none."""
-    if project_id is not None and (found := suggest_tools(**wanted, project_id=project_id)):
-        return "project", found
-    return "global", suggest_tools(**wanted)
+    if project_id is not None:
+        found = await suggester.submit({**wanted, "project_id": project_id})
+        if found:
+            return "project", found
+    return "global", await suggester.submit(wanted)
 
 
 def _min_score(text: str | None) -> float:

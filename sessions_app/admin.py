@@ -1,9 +1,10 @@
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from dcm.lib.admin import RowAdmin, Up
+from sessions_app.briefs import generate_brief
 from sessions_app.models import (
     AgentContext,
     Answer,
@@ -19,6 +20,7 @@ from sessions_app.models import (
 from sessions_app.services.coordinator import delete_context, leave_session
 from sessions_app.services.sessions import delete_session, update_session
 
+MOST_BRIEFS = 10
 IN_COORDINATION = {"coordination": Up("sessions_app.coordination", text="coordination__session_id")}
 
 
@@ -39,10 +41,18 @@ class SessionAdmin(RowAdmin):
     date_hierarchy = "started_at"
     list_filter = (("ended_at", admin.EmptyFieldListFilter),)
     search_fields = ("id",)
-    actions = (*RowAdmin.actions, "end")
+    actions = (*RowAdmin.actions, "end", "write_briefs")
 
     def remove(self, row: Session) -> object:
         return delete_session(row.id)
+
+    @admin.action(description="Write the brief anew, and show it", permissions=["view"])
+    def write_briefs(self, request: HttpRequest, rows: QuerySet[Session]) -> HttpResponse:
+        sessions = list(rows.order_by("-started_at", "id")[:MOST_BRIEFS])
+        briefs = [generate_brief(agent_id=each.id, session_id=each.id) for each in sessions]
+        return self.show_texts(
+            request, "Briefs", [(each.session_id, each.content) for each in briefs]
+        )
 
     @admin.action(description="End now", permissions=["change"])
     def end(self, request: HttpRequest, rows: QuerySet[Session]) -> None:
@@ -79,6 +89,17 @@ class CompactionAdmin(RowAdmin):
     sortable = ("begun_at",)
     ordering = ("-begun_at", "id")
     search_fields = ("session_id", "agent_id")
+    actions = (*RowAdmin.actions, "write_briefs")
+
+    @admin.action(description="Write the brief anew, and show it", permissions=["view"])
+    def write_briefs(self, request: HttpRequest, rows: QuerySet[Compaction]) -> HttpResponse:
+        """As it would be handed back now."""
+        chosen = rows.order_by("-begun_at", "id")[:MOST_BRIEFS]
+        briefs = [
+            generate_brief(agent_id=each.agent_id, session_id=each.session_id) for each in chosen
+        ]
+        texts = [(f"{each.agent_id} in {each.session_id}", each.content) for each in briefs]
+        return self.show_texts(request, "Briefs", texts)
 
 
 @admin.register(AgentContext)

@@ -56,6 +56,16 @@ class HookEvent:
         return told if told is not None and now - _OLDEST < told < now - _LATELY else now
 
     @property
+    def courier(self) -> Mapping[str, Any]:
+        """What dcm-hook says of itself; empty for hosts that post themselves."""
+        return self.object("dcm_hook")
+
+    @property
+    def is_spooled(self) -> bool:
+        """Whether it waited for the server: then its host does not wait for the reply."""
+        return self.courier.get("spooled") is True
+
+    @property
     def is_late(self) -> bool:
         """Whether it is told of long after it happened, as when the server had been away."""
         return self.at < timezone.now() - _LATELY

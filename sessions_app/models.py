@@ -3,12 +3,13 @@
 import hashlib
 import uuid
 from collections.abc import Collection
-from datetime import datetime
+from datetime import timedelta
 from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Case, F, Q, When
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from dcm.lib.keys.limits import OfCaller
@@ -121,9 +122,9 @@ class CoordinatedAgentQuerySet(models.QuerySet["CoordinatedAgent"]):
             "number"
         )
 
-    def silent_since(self, moment: datetime) -> Self:
-        """Agents of any session that are there but were not heard of since."""
-        return self.filter(departure__isnull=True, last_seen_at__lt=moment)
+    def silent_for(self, silence: timedelta) -> Self:
+        """Agents of any session that are there but were not heard of for so long."""
+        return self.filter(departure__isnull=True, last_seen_at__lt=Now() - silence)
 
 
 class CoordinatedAgent(models.Model):
@@ -192,6 +193,7 @@ class ContextEntry(models.Model):
     objects = ContextEntryQuerySet.as_manager()
 
     class Meta:
+        verbose_name_plural = "context entries"
         constraints = [
             models.UniqueConstraint(fields=["coordination", "key_hash"], name="context_key"),
         ]

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Avg, Count, F, Max, Min, Q, Sum
 from django.db.models.fields.json import KT
 
-from projects.models import Request
+from messaging.models import Agent
+from projects.models import Project, Request
 from sessions_app.models import Compaction, Session
 
 MOST_PROJECTS = 10
@@ -29,6 +31,18 @@ def session_overview() -> dict[str, Any]:
     figures["total_errors"] = figures.pop("errors")
     figures["avg_tools_per_session"] = None if average is None else round(float(average), 2)
     return figures
+
+
+def injection_meter(session_id: str) -> dict[str, int]:
+    """How much text of messages hooks have put before the session's agents, and may at most."""
+    used = Agent.objects.filter(session_id=session_id).aggregate(
+        times=Sum("injections", default=0), characters=Sum("injected_characters", default=0)
+    )
+    return {
+        **used,
+        "most_times": settings.INJECT_MAX_TIMES,
+        "most_characters": settings.INJECT_MAX_CHARACTERS,
+    }
 
 
 def sessions_by_project() -> list[dict[str, Any]]:
@@ -80,3 +94,13 @@ def _marker_of(row: Compaction) -> dict[str, Any]:
         "compact_summary": row.summary,
         "compact_agent": row.agent_id,
     }
+
+
+def project_of_session(session_id: str) -> Project | None:
+    """Where the session works: as its row says, else as its newest request does."""
+    session = Session.objects.select_related("project").filter(id=session_id).first()
+    if session is not None and session.project is not None:
+        return session.project
+    requests = Request.objects.select_related("project").filter(session_id=session_id)
+    newest = requests.order_by("-created_at", "id").first()
+    return newest.project if newest else None

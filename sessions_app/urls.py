@@ -14,8 +14,8 @@ urlpatterns = [
     path("compact/history/<text:session_id>", context.CompactHistory.as_view()),
     path("compact/status/<text:session_id>", context.CompactStatus.as_view()),
     path("search", search.Search.as_view()),
-    path("agents", agents.Agents.as_view()),
-    path("agents/<text:agent_id>", agents.OneAgent.as_view()),
+    path("agents", agents.list_agents),
+    path("agents/<text:agent_id>", agents.show_agent),
     path("hooks/claude-code", hooks.claude_code),
     *router.urls,
 ]

@@ -7,6 +7,7 @@ are deleted. With DCM_TEST_NO_SKIP=1 a skipped test fails the run. See environme
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
@@ -20,6 +21,7 @@ from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django.plugin import DjangoDbBlocker
 
+from dcm.lib import database_check
 from dcm.lib.embedded import EmbeddedPostgres
 from dcm.serving.processes import LARGEST_FRAME_BYTES
 from tests.environment import HOME
@@ -32,6 +34,11 @@ hypothesis.settings.register_profile(
     "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("suite")
+# A shell that starts the suite in its background has it ignore Ctrl-C, and so all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+# Fifty clients, the server and PostgreSQL share the machine, and commits need not outlive it.
+UNHURRIED = " -c lock_timeout=4000 -c synchronous_commit=off"
+DATABASE_PATIENCE_SECONDS = 10.0
 PORTS = ("HTTP_PORT", "DASHBOARD_PORT", "WS_PORT", "COORDINATOR_PORT")
 
 
@@ -61,6 +68,7 @@ def database(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker)
     """A migrated database of the run's own."""
     if settings.EMBEDDED_POSTGRES:
         request.getfixturevalue("embedded_postgres")
+    connection.settings_dict["OPTIONS"]["options"] += UNHURRIED
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False)
         yield
@@ -88,7 +96,11 @@ def delete_rows() -> None:
     Events that the server has not read yet would be missing, and it would close all sockets.
     """
     with connection.cursor() as cursor:
-        cursor.execute("".join(f"DELETE FROM {table};" for table in TABLES))
+        # Sockets that are closing stamp these rows, in this order.
+        cursor.execute(
+            "SELECT FROM realtime_rememberedchannel ORDER BY agent_id, channel FOR UPDATE;"
+            + "".join(f"DELETE FROM {table};" for table in TABLES)
+        )
         cursor.execute(
             "UPDATE realtime_loggedevent SET created_at = created_at - interval '2 hours'"
             " WHERE created_at > now() - interval '1 hour'"
@@ -101,6 +113,9 @@ TABLES = [
     "messaging_message",
     "messaging_subscription",
     "messaging_block",
+    "messaging_agent",
+    "messaging_delivery",
+    "messaging_correspondence",
     "routing_keywordtoolscore",
     "routing_projecttoolscore",
     "sessions_app_session",
@@ -111,8 +126,10 @@ TABLES = [
     "idempotency_storedreply",
     "redaction_count",
     "keys_apikey",
+    "audit_auditentry",
     "realtime_rememberedchannel",
     "realtime_acknowledged",
+    "imports_importedtable",
 ]
 
 
@@ -143,6 +160,7 @@ def server(database: None) -> Iterator[Server]:
         log_config=None,
         lifespan="auto",
     )
+    database_check.PATIENCE_SECONDS = DATABASE_PATIENCE_SECONDS
     running = Server(config)
     running.url = f"http://127.0.0.1:{settings.HTTP_PORT}"
     running.ws_url = f"ws://127.0.0.1:{settings.WS_PORT}"
@@ -160,7 +178,7 @@ def server(database: None) -> Iterator[Server]:
 
 @pytest.fixture
 async def api(server: Server) -> AsyncIterator[Api]:
-    async with httpx.AsyncClient(base_url=server.url, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
         yield client
 
 

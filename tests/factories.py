@@ -4,13 +4,14 @@ They write no events. From an async test: `await in_thread(make_subtask, agent_i
 """
 
 import itertools
+import uuid
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from django.utils import timezone
 
-from messaging.models import Message
-from projects.models import Action, Lease, Project, Request, Subtask, Task
+from messaging.models import Agent, Delivery, Message
+from projects.models import Action, Claim, Lease, Project, Request, Subtask, Task
 from projects.path_patterns import key_of, like_of, stem_of
 from projects.services.status import set_status
 from routing.models import KeywordToolScore
@@ -68,6 +69,16 @@ def make_lease(*, project: Project | None = None, pattern: str = "src/**", **col
     )
 
 
+def make_claim(*, subtask: Subtask | None = None, **columns: Any) -> Claim:
+    """Of an hour, unless given; the subtask is its agent's, and running."""
+    now = timezone.now()
+    defaults = {"agent_id": "ag-1", "token": 1, "ttl_seconds": 3600, "claimed_at": now}
+    given = defaults | {"expires_at": now + timedelta(hours=1)} | columns
+    if subtask is None:
+        subtask = make_subtask(agent_id=str(given["agent_id"]), status=Subtask.Status.RUNNING)
+    return Claim.objects.create(subtask=subtask, **given)
+
+
 def make_score(keyword: str, tool_name: str = "Edit", **columns: Any) -> KeywordToolScore:
     columns.setdefault("tool_type", "builtin")
     return KeywordToolScore.objects.create(keyword=keyword, tool_name=tool_name, **columns)
@@ -86,6 +97,30 @@ def make_message(*, expires_in: timedelta = timedelta(hours=1), **columns: Any) 
         "expires_at": now + expires_in,
     }
     return Message.objects.create(**(defaults | columns))
+
+
+def make_agent(agent_id: str = "ag-1", **columns: Any) -> Agent:
+    """At work, the main agent of a session of its id, unless given."""
+    defaults = {
+        "session_id": agent_id,
+        "name": f"quiet-otter-{next(_numbers)}",
+        "state": Agent.State.WORKING,
+        "reason": "was given a prompt",
+        "last_event": "UserPromptSubmit",
+    }
+    return Agent.objects.create(agent_id=agent_id, **(defaults | columns))
+
+
+def make_delivery(**columns: Any) -> Delivery:
+    """Queued, of a message that is gone, unless given."""
+    defaults = {
+        "message_id": uuid.uuid4(),
+        "from_agent": "lead",
+        "to_agent": "ag-1",
+        "number": 1,
+        "expires_at": timezone.now() + timedelta(hours=1),
+    }
+    return Delivery.objects.create(**(defaults | columns))
 
 
 def _saved(row: Row, status: str, columns: dict[str, Any]) -> Row:

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection, connect
 
-PATIENCE_SECONDS = 5
+PATIENCE_SECONDS = 15
 Frame = dict[str, Any]
 _marks = itertools.count(1)
 

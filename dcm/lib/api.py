@@ -10,6 +10,7 @@ from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOpera
 from django.db import DatabaseError, DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
+from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -62,7 +63,7 @@ __all__ = [
 
 logger = logging.getLogger("dcm.api")
 
-AsyncView = Callable[..., Coroutine[Any, Any, HttpResponse]]
+AsyncView = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 
 
 PAGES = frozenset(
@@ -115,17 +116,20 @@ class AnyAccept(DefaultContentNegotiation):
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     """DRF's hook: the envelope for whatever a view raised."""
     body, status = error_reply(error, failure=failure_label(context["view"], context["request"]))
-    return Response(body, status=status, headers=_advice(status))
+    return Response(body, status=status, headers=_advice(error, status))
 
 
 def error_response(error: Exception, *, failure: str = "Internal Server Error") -> HttpResponse:
     """The same for async views and for the handler itself."""
     body, status = error_reply(error, failure=failure)
-    return json_response(body, status, _advice(status))
+    return json_response(body, status, _advice(error, status))
 
 
-def _advice(status: int) -> dict[str, str]:
-    return {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}
+def _advice(error: Exception, status: int) -> dict[str, str]:
+    seconds = error.retry_after if isinstance(error, DomainError) else None
+    if status == 503:
+        seconds = seconds or RETRY_AFTER_SECONDS
+    return {"Retry-After": str(seconds)} if seconds else {}
 
 
 def error_reply(error: Exception, *, failure: str) -> tuple[dict[str, Any], int]:
@@ -198,7 +202,7 @@ def hot_view(
 
     def mark(view: AsyncView) -> AsyncView:
         @functools.wraps(view)
-        async def hot(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        async def hot(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if request.method != method and (request.method, method) != ("HEAD", "GET"):
                 raise NotFound
             return await view(request, *args, **kwargs)

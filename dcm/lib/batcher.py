@@ -5,8 +5,9 @@ import contextvars
 import threading
 import weakref
 from collections import defaultdict, deque
-from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Sequence
+from itertools import repeat
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from dcm.lib.errors import Overloaded, is_unavailable
 from dcm.lib.measures import SIZES, Histogram
@@ -26,16 +27,16 @@ class Batcher(Generic[Item, Result]):
     """Hands the items of concurrent callers to `service` as lists, in a thread of its own.
 
     service: takes up to `largest` items in one transaction and returns one result for each, in
-    order. No timer is involved: a caller who is alone waits for nobody. Each is answered after the
-    commit of the batch. Callers may live on any event loop. A cancelled caller's item is still
-    written.
+    order; an exception among them is raised for its caller. No timer is involved: a caller who is
+    alone waits for nobody. Each is answered after the commit of the batch. Callers may live on any
+    event loop. A cancelled caller's item is still written.
     """
 
     _all: "weakref.WeakSet[Batcher[Any, Any]]" = weakref.WeakSet()
 
     def __init__(
         self,
-        service: Callable[[list[Item]], list[Result]],
+        service: Callable[[list[Item]], Sequence[Result | Exception]],
         *,
         largest: int = 256,
         waiting: int = 10_000,
@@ -60,14 +61,28 @@ class Batcher(Generic[Item, Result]):
 
         Raises what the service raised for it; Overloaded when too many are waiting.
         """
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Result] = loop.create_future()
-        if len(self._waiting) >= self._bound:
+        (answer,) = self._wait_with([item])
+        return await answer
+
+    async def submit_each(self, items: Sequence[Item]) -> list[Result | Exception]:
+        """For each item its result, or what was raised for it. They may go in several batches.
+
+        Raises Overloaded when too many are waiting; then none of them is written.
+        """
+        answers = self._wait_with(items)
+        if answers:
+            await asyncio.wait(answers)
+        return [cast("Any", answer.exception() or answer.result()) for answer in answers]
+
+    def _wait_with(self, items: Sequence[Item]) -> "list[asyncio.Future[Result]]":
+        if len(self._waiting) + len(items) > self._bound:
             raise Overloaded
-        self._waiting.append(Caller(item, loop, answer))
+        loop = asyncio.get_running_loop()
+        answers: list[asyncio.Future[Result]] = [loop.create_future() for _ in items]
+        self._waiting.extend(map(Caller, items, repeat(loop), answers))
         # Not at once: whoever else is ready in this turn of the loop comes along.
         loop.call_soon(self._start)
-        return await answer
+        return answers
 
     async def drain(self) -> None:
         """Return when everything submitted so far is written and answered."""
@@ -103,7 +118,7 @@ class Batcher(Generic[Item, Result]):
                 self._working = False
             self._start()
 
-    def _outcomes(self, items: list[Item]) -> list[Any]:
+    def _outcomes(self, items: list[Item]) -> Sequence[Any]:
         """For each item its result, or the exception to raise."""
         try:
             results = self._service(items)
@@ -117,7 +132,7 @@ class Batcher(Generic[Item, Result]):
         return results
 
 
-def _tell(callers: list[Caller], outcomes: list[Any]) -> None:
+def _tell(callers: list[Caller], outcomes: Sequence[Any]) -> None:
     """Answer the callers, waking each event loop once."""
     answers = defaultdict(list)
     for caller, outcome in zip(callers, outcomes, strict=True):

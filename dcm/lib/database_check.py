@@ -31,6 +31,8 @@ class DatabaseCheck:
         if self._asking is None or (self._asking.done() and now - self._asked_at >= FRESH_SECONDS):
             self._asked_at = now
             self._asking = self._thread.submit(_ask)
+        if self._asking.done():
+            return self._asking.result()
         asking = asyncio.shield(asyncio.wrap_future(self._asking))
         try:
             return await asyncio.wait_for(asking, PATIENCE_SECONDS)

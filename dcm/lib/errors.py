@@ -14,11 +14,13 @@ class DomainError(Exception):
     """A request that cannot be carried out as asked; the caller can mend it.
 
     Services define subclasses beside the functions that raise them. `message` is the `error`
-    text on the wire, `status` the HTTP status, `extra` further keys of the envelope.
+    text on the wire, `status` the HTTP status, `extra` further keys of the envelope, `retry_after`
+    the seconds after which it is worth another try.
     """
 
     message: ClassVar[str] = "Request failed"
     status: ClassVar[int] = 400
+    retry_after: int | None = None
 
     def __init__(self, text: str | None = None, /, **extra: Any) -> None:
         self.text = self.message if text is None else text

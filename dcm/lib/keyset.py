@@ -4,11 +4,13 @@ import base64
 import binascii
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 import orjson
 from django.core.exceptions import ValidationError
-from django.db.models import Field, Model, Q, QuerySet
+from django.db.models import Field, Model, Q, QuerySet, TextField
+from django.db.models.functions import Cast
 
 from dcm.lib import wire
 from dcm.lib.errors import InvalidQuery
@@ -28,14 +30,23 @@ class Keyset:
         ordered = rows.order_by(*self._order)
         return ordered if cursor is None else ordered.filter(self._behind(rows.model, cursor))
 
-    def cursor(self, page: Sequence[Model], limit: int) -> str | None:
+    def cursor(self, page: Sequence[Any], limit: int) -> str | None:
         """Where the next page begins; None when this one was not full."""
         if not page or len(page) < limit:
             return None
-        return write_cursor([getattr(page[-1], column) for column in self._columns])
+        return write_cursor(self.place(page[-1]))
+
+    def place(self, row: Any) -> list[Any]:
+        """The values that this order goes by."""
+        return [getattr(row, column) for column in self._columns]
+
+    @cached_property
+    def texts(self) -> list[Cast]:
+        """The same, for values_list(): a cursor needs no more than their texts."""
+        return [Cast(column, TextField()) for column in self._columns]
 
     def _behind(self, model: type[Model], cursor: str) -> Q:
-        values = self._values(model, cursor)
+        values = self.read(model, cursor)
         behind, equal = Q(), Q()
         for name, column, value in zip(self._order, self._columns, values, strict=True):
             step = "lt" if name.startswith("-") else "gt"
@@ -43,7 +54,8 @@ class Keyset:
             equal &= Q(**{column: value})
         return behind
 
-    def _values(self, model: type[Model], cursor: str) -> list[Any]:
+    def read(self, model: type[Model], cursor: str) -> list[Any]:
+        """The values that the order goes by. Raises InvalidQuery."""
         fields = [cast("Field[Any, Any]", model._meta.get_field(name)) for name in self._columns]
         return read_cursor(cursor, *(field.to_python for field in fields))
 

@@ -6,7 +6,8 @@ labels. Each is written by one thread only, so none needs a lock.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
@@ -33,6 +34,15 @@ Answered = tuple[str | None, str, int]
 requests: dict[Answered, Histogram] = {}
 """Seconds from the whole request to the reply's first byte."""
 
+hooks: dict[str, Histogram] = {}
+"""Seconds until a hook of each kind of event was answered."""
+
+hook_clients: dict[str, Histogram] = {}
+"""Seconds that dcm-hook needed before it sent one, as it says."""
+
+hook_troubles: Counter[str] = Counter(late=0, refused=0, failed=0)
+"""Hooks that came late, were no events, or could not be recorded."""
+
 sockets: Counter[str] = Counter(native=0, coordinator=0)
 """Open ones of each kind."""
 
@@ -41,6 +51,21 @@ delivery_lag = Histogram()
 
 database_checks = Histogram()
 """Seconds that the database took to answer the health check's question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One request that was answered. seconds: to the first byte. traceparent: as it came."""
+
+    route: str | None
+    method: str
+    status: int
+    seconds: float
+    traceparent: str | None
+
+
+listeners: list[Callable[[Reply], None]] = []
+"""Called with each reply, on the event loop: they must not wait."""
 
 
 def note_request(route: str | None, method: str, status: int, seconds: float) -> None:

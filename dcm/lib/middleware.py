@@ -5,7 +5,6 @@ from inspect import iscoroutinefunction
 from typing import Any, cast
 
 from django.conf import settings
-from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
@@ -13,10 +12,14 @@ from django.utils.cache import patch_vary_headers
 from django.utils.decorators import sync_and_async_middleware
 
 from dcm.lib.api import is_page, json_response
-from dcm.lib.origins import is_open_to_any_origin, may_call
+from dcm.lib.origins import is_open_to_any_origin, is_our_host, may_call
 
 METHODS = "GET,HEAD,PUT,POST,DELETE,PATCH,QUERY"
 PAGE_POLICY = "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+ADMIN_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    + PAGE_POLICY
+)
 FORWARDED = frozenset({"HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP"})
 """Behind a proxy every request comes from loopback, so that proves nothing."""
 
@@ -63,10 +66,8 @@ def api_edge(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpReques
 
 def refusal(request: HttpRequest) -> HttpResponseBase | None:
     """The answer to a request that no view may see."""
-    try:
-        # A page that rebinds its own name to 127.0.0.1 comes with that name in Host.
-        request.get_host()
-    except DisallowedHost:
+    # A page that rebinds its own name to 127.0.0.1 comes with that name in Host.
+    if not is_our_host(request.META.get("HTTP_HOST", request.META["SERVER_NAME"])):
         return json_response({"error": "Host not allowed", "message": "Set ALLOWED_HOSTS"}, 421)
     if _is_foreign(request):
         return json_response({"error": "Origin not allowed", "message": "Set CORS_ORIGINS"}, 403)
@@ -104,7 +105,8 @@ def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
     if not is_page(request.path):
         _allow_origin(request, response)
     elif not response.has_header("Content-Security-Policy"):
-        response["Content-Security-Policy"] = PAGE_POLICY
+        is_admin = request.path.startswith("/admin/")
+        response["Content-Security-Policy"] = ADMIN_POLICY if is_admin else PAGE_POLICY
     response["X-Content-Type-Options"] = "nosniff"
     return response
 

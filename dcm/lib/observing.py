@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from dcm.lib import measures, wire
 from dcm.lib.errors import DomainError
 from dcm.lib.logs import fields
+from dcm.lib.origins import header
 
 logger = logging.getLogger("dcm.access")
 
@@ -38,7 +39,7 @@ def request_id(given: str | None) -> str:
 def note(request: HttpRequest, status: int, seconds: float) -> None:
     match = request.resolver_match
     route = match.route if match else "static/" if request.path.startswith("/static/") else None
-    _count(route, request.method, status, seconds)
+    _count(route, request.method, status, seconds, request.META.get("HTTP_TRACEPARENT"))
     if 0 < settings.SLOW_SECONDS <= seconds:
         # Not the query string: people put tokens there.
         taken = fields(
@@ -66,7 +67,9 @@ def timed(app: App, route: str) -> App:
 
         async def send_on(message: Any) -> None:
             if message["type"] == "http.response.start":
-                _count(route, scope["method"], message["status"], perf_counter() - began)
+                seconds = perf_counter() - began
+                parent = header(scope, b"traceparent")
+                _count(route, scope["method"], message["status"], seconds, parent)
             await send(message)
 
         await app(scope, receive, send_on)
@@ -74,9 +77,13 @@ def timed(app: App, route: str) -> App:
     return counted
 
 
-def _count(route: str | None, method: str | None, status: int, seconds: float) -> None:
+def _count(
+    route: str | None, method: str | None, status: int, seconds: float, traceparent: str | None
+) -> None:
     known = method if method in METHODS else "other"
     measures.note_request(route, known or "other", status, seconds)
+    for listener in measures.listeners:
+        listener(measures.Reply(route, known or "other", status, seconds, traceparent))
 
 
 def _body_of(request: HttpRequest) -> dict[str, Any]:

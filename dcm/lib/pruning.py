@@ -4,12 +4,15 @@ Each app names its own stale rows as a `Pruning` in its `pruning.py`, and has a 
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection, models, transaction
+
+from dcm.lib.audit.services import at_the_command_line, note
 
 BATCH = 500
 
@@ -65,18 +68,21 @@ class PruneCommand(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="only say how many there are")
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
-        self.stdout.write(report(self.pruning, dry_run=dry_run, progress=self.progress))
+        self.sweep([self.pruning], dry_run=dry_run)
+
+    def sweep(self, prunings: Iterable[Pruning], *, dry_run: bool) -> None:
+        """Say what was done with each; what was deleted is recorded."""
+        deleted: dict[str, int] = {}
+        for pruning in prunings:
+            if dry_run:
+                self.stdout.write(f"Would prune {pruning.count()} {pruning.noun}")
+                continue
+            number = prune(pruning, partial(self.progress, pruning.noun))
+            self.stdout.write(f"Pruned {number} {pruning.noun}")
+            deleted |= {pruning.noun: number} if number else {}
+        if deleted:
+            note("cleanup", by=at_the_command_line(), about=", ".join(deleted), **deleted)
 
     def progress(self, noun: str, deleted: int) -> None:
         if self.stderr.isatty():
             self.stderr.write(f"\r{noun}: {deleted}", ending="")
-
-
-def report(
-    pruning: Pruning, *, dry_run: bool, progress: Callable[[str, int], None] = lambda *_: None
-) -> str:
-    """Prune, or only count; one line that says what was done."""
-    if dry_run:
-        return f"Would prune {pruning.count()} {pruning.noun}"
-    deleted = prune(pruning, lambda so_far: progress(pruning.noun, so_far))
-    return f"Pruned {deleted} {pruning.noun}"

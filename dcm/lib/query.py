@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -11,7 +11,9 @@ from django.urls.converters import StringConverter
 
 from dcm.lib import wire
 from dcm.lib.errors import InvalidQuery, ValidationFailed
-from dcm.lib.keyset import Keyset
+from dcm.lib.fields import Output
+from dcm.lib.json_rows import as_list, can_be_json, json_row
+from dcm.lib.keyset import Keyset, write_cursor
 
 M = TypeVar("M", bound=Model)
 
@@ -37,6 +39,10 @@ class Query:
                     raise InvalidQuery({name: ["Must not contain U+0000"]})
                 return value
         return None
+
+    def given_text(self, name: str) -> str | None:
+        """Also when it is empty, where "" means something."""
+        return self.text(name) or self._values.get(name)
 
     def id(self, *names: str) -> uuid.UUID | None:
         """The first of these that is there; the others must be good all the same."""
@@ -113,7 +119,7 @@ def path_uuid(value: str, name: str = "id") -> uuid.UUID:
 def page(
     rows: QuerySet[M],
     query: Query,
-    present: Callable[[Sequence[M]], Any],
+    output: type[Output[M]],
     *,
     name: str,
     default: int = 100,
@@ -129,11 +135,21 @@ def page(
     counted = {"total": rows.count()} if total else {}
     if keyset is not None:
         rows = keyset.after(rows, query.text("cursor"))
-    shown = list(rows[offset : offset + limit])
-    more = {} if keyset is None else {"next_cursor": keyset.cursor(shown, limit)}
+    shown = rows[offset : offset + limit]
+    found: list[Any]
+    if can_be_json(output):
+        found = list(shown.values_list(json_row(output), *(keyset.texts if keyset else ())))
+        listed: Any = as_list(row[0] for row in found)
+        places = [row[1:] for row in found[-1:]]
+    else:
+        found = list(shown)
+        listed = output(found, many=True).data
+        places = [keyset.place(row) for row in found[-1:]] if keyset else []
+    is_full = 0 < len(found) == limit
+    more = {} if keyset is None else {"next_cursor": write_cursor(places[0]) if is_full else None}
     return {
-        name: present(shown),
-        "count": len(shown),
+        name: listed,
+        "count": len(found),
         **counted,
         "limit": limit,
         "offset": offset,

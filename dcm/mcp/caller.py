@@ -9,12 +9,20 @@ from typing import Any
 
 from dcm.lib.api import Query
 from dcm.lib.errors import DomainError
+from projects.models import Project
+from projects.selectors import project_by_path
+from projects.services.projects import ProjectNotFound, tidy_path
 from sessions_app.briefs.gather import resolve_session
+from sessions_app.selectors import project_of_session
 from sessions_app.services.coordinator import DEFAULT_SESSION
 
 
 class NoAgent(DomainError):
     message = "Say who you are: give agent_id, or add ?agent_id=<your id> to this server's URL"
+
+
+class NoProject(DomainError):
+    message = "Say which project: give its path as project"
 
 
 @dataclass(frozen=True)
@@ -49,3 +57,18 @@ class Caller:
     def working_session(self, agent_id: str, named: str | None = None) -> str:
         """The same for a brief: before the common session comes that of the agent's open work."""
         return named or self.session_id or resolve_session(agent_id) or DEFAULT_SESSION
+
+    def project(self, path: str | None, agent_id: str, session_id: str | None = None) -> Project:
+        """The project of this path, else that of the session in which the agent works.
+
+        Raises ProjectNotFound, NoProject.
+        """
+        if path is not None:
+            named = project_by_path(tidy_path(path))
+            if named is None:
+                raise ProjectNotFound(f"Project not found: {path}")
+            return named
+        found = project_of_session(self.working_session(agent_id, session_id))
+        if found is None:
+            raise NoProject
+        return found

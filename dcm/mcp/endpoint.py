@@ -39,7 +39,7 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         admitted = await _admit(scope)
-        if not isinstance(admitted, Caller):
+        if isinstance(admitted, HttpResponseBase):
             await _send(admitted, send)
             return
         try:
@@ -47,7 +47,7 @@ class Endpoint:
         except Exception as error:  # noqa: BLE001  every error has an envelope
             await _send(error_response(error, failure="MCP is not available"), send)
             return
-        known = {"state": scope.get("state", {}), "dcm.caller": admitted}
+        known = {"state": scope.get("state", {}), **admitted}
         await application({**scope, **known}, receive, _open_to_pages(send))
 
     async def stop(self) -> None:
@@ -80,8 +80,8 @@ class Endpoint:
             self._begun = None  # the next request may try again
 
 
-async def _admit(scope: Scope) -> Caller | HttpResponseBase:
-    """Who calls, or the answer to somebody who may not, by the rules of REST."""
+async def _admit(scope: Scope) -> dict[str, Any] | HttpResponseBase:
+    """Who calls and with which key, or the answer to who may not, by the rules of REST."""
     origin = header(scope, b"origin")
     if origin is not None and not may_open_socket(origin):
         return error_response(Forbidden("Origin not allowed"))
@@ -90,7 +90,8 @@ async def _admit(scope: Scope) -> Caller | HttpResponseBase:
         refused = refusal(request)
         if refused is not None:
             return refused
-        check_unlimited(await admit_request(request))
+        holder = await admit_request(request)
+        check_unlimited(holder)
         if request.method != "POST":
             return _post_only()
         caller = Caller.read(request.GET)
@@ -99,7 +100,7 @@ async def _admit(scope: Scope) -> Caller | HttpResponseBase:
         return error_response(Malformed(message="The query string is not ASCII"))
     except Exception as error:  # noqa: BLE001  every error has an envelope
         return admission.refusal(error)
-    return caller
+    return {"dcm.caller": caller, "dcm.key_id": holder.key_id}
 
 
 def _post_only() -> HttpResponse:

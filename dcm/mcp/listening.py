@@ -19,6 +19,7 @@ from mcp_types import (
 from starlette.requests import Request
 
 from dcm.lib.handler import Scope
+from dcm.lib.keys.ring import ring
 from dcm.mcp.caller import Caller
 from dcm.mcp.resources import NoSuchResource, Resource
 from realtime.fanout import hub
@@ -76,6 +77,17 @@ class Watch:
             hub.unsubscribe(self, channel)
 
 
+class KeyHolder:
+    """A stream that was let in by a key, which ends it."""
+
+    def __init__(self, close: Callable[[], None]) -> None:
+        self._close = close
+
+    def end(self, code: int, reason: str = "") -> None:
+        """As the server ends streams when it stops; coming back needs another key."""
+        self._close()
+
+
 def scope_of(ctx: Context) -> Scope:
     """The ASGI scope of the HTTP request that brought a message."""
     assert ctx.request is not None, "MCP is served over HTTP only"
@@ -85,7 +97,7 @@ def scope_of(ctx: Context) -> Scope:
 async def listen(
     ctx: Context, params: SubscriptionsListenRequestParams
 ) -> SubscriptionsListenResult:
-    """One stream, until the client goes or the server stops."""
+    """One stream, until the client goes, its key ends, or the server stops."""
     scope = scope_of(ctx)
     caller: Caller = scope["dcm.caller"]
     uris = params.notifications.resource_subscriptions or []
@@ -99,9 +111,14 @@ async def listen(
         raise MCPError(INVALID_PARAMS, error.text) from None
     await hub.start()
     handler = ListenHandler(watch, max_subscriptions=1)
+    holder, key_id = KeyHolder(handler.close), scope["dcm.key_id"]
+    if key_id and not ring.hold(key_id, holder):
+        raise MCPError(INTERNAL_ERROR, "Too many subscriptions with this API key")
     scope["state"]["farewell"] = handler.close
     _open.add(watch)
     try:
         return await handler(ctx, params)
     finally:
         _open.discard(watch)
+        if key_id:
+            ring.let_go(key_id, holder)

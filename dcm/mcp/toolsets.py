@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from dcm.lib.errors import InvalidQuery
 from dcm.mcp.tool import Tool
-from dcm.mcp.tools import knowledge, messages, work
+from dcm.mcp.tools import claims, knowledge, leases, messages, work
 from dcm.mcp.tools.coordinator import BRIDGE_TOOLS
 
 DEFAULT: list[Tool] = [
@@ -30,12 +30,20 @@ MORE: list[Tool] = [
     messages.unblock,
     work.suggest_tools,
 ]
+WORK: list[Tool] = [
+    claims.claim_next,
+    claims.give_back,
+    leases.reserve,
+    leases.release,
+    leases.leases,
+]
 COORDINATOR: list[Tool] = list(BRIDGE_TOOLS)
 
 TOOLSETS: Mapping[str, list[Tool]] = {
     "default": DEFAULT,
+    "work": WORK,
     "coordinator": COORDINATOR,
-    "all": [*DEFAULT, *MORE, *COORDINATOR],
+    "all": [*DEFAULT, *WORK, *MORE, *COORDINATOR],
 }
 _BY_NAME = {tool.name: tool for tool in TOOLSETS["all"]}
 

@@ -23,6 +23,24 @@ FAMILIES = [
         "from the whole request to the first byte of the reply",
         ("route", "method", "status"),
     ),
+    Family(
+        "dcm_hook_duration_seconds",
+        "histogram",
+        "from a hook's arrival to its answer, by kind of event",
+        ("event",),
+    ),
+    Family(
+        "dcm_hook_client_seconds",
+        "histogram",
+        "what dcm-hook needed before it sent a hook, as it says",
+        ("event",),
+    ),
+    Family(
+        "dcm_hook_troubles_total",
+        "counter",
+        "hooks that came late, were refused as no events, or failed to be recorded",
+        ("trouble",),
+    ),
     Family("dcm_sockets_open", "gauge", "open WebSockets", ("kind",)),
     Family(
         "dcm_delivery_lag_seconds",

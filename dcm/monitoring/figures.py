@@ -22,6 +22,9 @@ def of_this_process() -> list[Sample]:
     batchers = Batcher.all()
     return [
         *_requests(),
+        *_hooks("dcm_hook_duration_seconds", measures.hooks),
+        *_hooks("dcm_hook_client_seconds", measures.hook_clients),
+        *(Sample("dcm_hook_troubles_total", [k], n) for k, n in measures.hook_troubles.items()),
         *(Sample("dcm_sockets_open", [kind], n) for kind, n in measures.sockets.items()),
         Sample("dcm_delivery_lag_seconds", [], _state(measures.delivery_lag)),
         Sample("dcm_delivery_unacknowledged", [], sockets.unacknowledged),
@@ -65,6 +68,10 @@ def _requests() -> list[Sample]:
         )
         for (route, method, status), taken in counted
     ]
+
+
+def _hooks(family: str, taken: dict[str, Histogram]) -> list[Sample]:
+    return [Sample(family, [name], _state(each)) for name, each in list(taken.items())]
 
 
 def _of_the_system() -> list[Sample]:

@@ -10,6 +10,8 @@ from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, OperationalError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from dcm.serving.set_aside import is_set_aside
+
 FIRST_WAIT_SECONDS = 0.5
 MIGRATION_LOCK = 0x64636D  # "dcm": any number will do that others do not use
 
@@ -66,18 +68,10 @@ def _create_if_missing(error: Exception) -> None:
             )
 
 
-def migrate() -> bool:
-    """Apply missing migrations; false when there were none. One of several servers does it."""
-    if not _is_behind():
-        return False
-    with _alone(), connection.cursor() as cursor:
-        # These limits are for serving: a change of a large table takes as long as it takes.
-        cursor.execute("SET statement_timeout = 0; SET lock_timeout = 0")
-        behind = _is_behind()
-        if behind:
-            call_command("migrate", interactive=False, verbosity=0)
-    connection.close()
-    return behind
+def migrate() -> None:
+    """Apply missing migrations, as `manage.py migrate` does: one of several servers at a time."""
+    if _is_behind() or is_set_aside():
+        call_command("migrate", interactive=False, verbosity=0)
 
 
 def _is_behind() -> bool:
@@ -86,8 +80,12 @@ def _is_behind() -> bool:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """Hold the lock for migrations, in a transaction so that a pooler keeps it in one place."""
+def alone() -> Iterator[int]:
+    """Hold the lock for migrations, in a transaction so that a pooler keeps it in one place.
+
+    Meanwhile our connection has no limits: those are for serving, and a change of a large table
+    takes as long as it takes. Yields the process id at the server of what holds the lock.
+    """
     guard = connections.create_connection(DEFAULT_DB_ALIAS)
     try:
         with guard.cursor() as cursor:
@@ -95,6 +93,11 @@ def _alone() -> Iterator[None]:
             for limit in ("statement", "lock", "idle_in_transaction_session"):
                 cursor.execute(f"SET LOCAL {limit}_timeout = 0")
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
-            yield
+            cursor.execute("SELECT pg_backend_pid()")
+            (holder,) = cursor.fetchone()
+            with connection.cursor() as ours:
+                ours.execute("SET statement_timeout = 0; SET lock_timeout = 0")
+            yield holder
     finally:
         guard.close()
+        connection.close()

@@ -1,9 +1,25 @@
-"""uvicorn's HTTP, with two things that only the protocol can do."""
+"""uvicorn's HTTP, with three things that only the protocol can do."""
 
 import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+PATIENCE_SECONDS = 20.0
+SLOWEST_BYTES_PER_SECOND = 1_000
+"""So long a request may take until it is whole: the first, and a second for so many bytes."""
+
+_TOO_SLOW_BODY = b'{"error":"Request timeout","message":"The request was not whole in time"}'
+_TOO_SLOW = b"\r\n".join(
+    [
+        b"HTTP/1.1 408 Request Timeout",
+        b"content-type: application/json",
+        b"content-length: %d" % len(_TOO_SLOW_BODY),
+        b"connection: close",
+        b"",
+        _TOO_SLOW_BODY,
+    ]
+)
 
 
 class Joining:
@@ -37,15 +53,80 @@ class Joining:
 
 
 class Protocol(HttpToolsProtocol):
-    """Sends each reply in one piece, and ends streams that would never end.
+    """Sends each reply in one piece, does not wait for ever, and ends streams that never would.
 
     When the server shuts down it calls `scope["state"]["farewell"]`, if there is one.
     """
 
+    _deadline: asyncio.TimerHandle | None = None
+    _since = 0.0  # of the loop's time: when the wait for a whole request began
+    _received = 0  # bytes since then
+    _begun = False
+    _headed = False
+    _whole = False
+    _upgraded = False
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(Joining(transport, self.loop))  # type: ignore[arg-type]
+        self._await_rest(0)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._have_all()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._upgraded or (self._whole and not self._is_idle()):
+            self._have_all()
+        else:
+            self._await_rest(len(data))
+
+    def on_message_begin(self) -> None:
+        self._begun, self._headed, self._whole = True, False, False
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._headed = True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._whole = True
+        super().on_message_complete()
+
+    def _is_idle(self) -> bool:
+        """Nothing is asked for: what comes now is part of no request, as blank lines are."""
+        cycle: Any = self.cycle  # null before the first request
+        return cycle is None or cycle.response_complete
+
+    def _await_rest(self, received: int) -> None:
+        if self.transport.is_closing():
+            return
+        if self._deadline is None:
+            self._since, self._received = self.loop.time(), 0
+            self._deadline = self.loop.call_later(PATIENCE_SECONDS, self._check_pace)
+        self._received += received
+
+    def _have_all(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _check_pace(self) -> None:
+        end = self._since + PATIENCE_SECONDS + self._received / SLOWEST_BYTES_PER_SECOND
+        # While we do not read, it is not the client who is slow.
+        if self.flow.read_paused:
+            end = max(end, self.loop.time() + PATIENCE_SECONDS)
+        if self.loop.time() < end:
+            self._deadline = self.loop.call_at(end, self._check_pace)
+            return
+        self._deadline = None
+        unanswered = not self._headed or not self.cycle.response_started
+        if self._begun and not self._whole and unanswered:
+            self.transport.write(_TOO_SLOW)
+        self.transport.close()
 
     def handle_websocket_upgrade(self) -> None:
+        self._upgraded = True
         # Frames are written whole.
         self.transport = self.transport.transport  # type: ignore[attr-defined]
         super().handle_websocket_upgrade()

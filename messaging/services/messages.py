@@ -1,148 +1,115 @@
-"""Messages: sent, read, expired. Contract: rest 5.10, 6.6."""
+"""Messages: sent, expired. Contract: rest 5.10, 6.6."""
 
 import uuid
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from django.dispatch import receiver
-from django.utils import timezone
 
-from dcm.lib.errors import NotFound
+from dcm.lib.batcher import Batcher
 from dcm.lib.pruning import BATCH
-from messaging.models import Message, Subscription
-from projects.services.projects import ProjectNotFound
-from projects.signals import project_deleting
-from realtime.channel_names import GLOBAL, agent_channel, topic_channel
-from realtime.events import MessageExpired, MessageNew, MessageRead
-from realtime.publish import publish, publish_all
-
-
-class MessageNotFound(NotFound):
-    message = "Message not found"
+from messaging.models import Delivery, Message, Topic
+from messaging.services.delivery import acknowledged
+from messaging.services.posting import Letter, Sent, announcement, in_order_of_pairs, put
+from messaging.services.reading import MessageNotFound
+from projects.models import Subtask
+from projects.signals import project_deleting, subtasks_ready
+from realtime.channel_names import GLOBAL, agent_channel
+from realtime.events import MessageExpired
+from realtime.publish import Addressed, append, publish_all
 
 
 @transaction.atomic
-def send_message(
-    *,
-    from_agent: str,
-    topic: str,
-    content: dict[str, Any],
-    to_agent: str | None = None,
-    priority: int = 0,
-    ttl_seconds: int | None = None,
-    project_id: uuid.UUID | None = None,
-) -> Message:
-    """A note to one agent, or to all. ttl_seconds: its life, by default MESSAGE_TTL_MS.
+def send(letters: Sequence[Letter]) -> list[Sent]:
+    """Notes to one agent each, or to all. A reply acknowledges what it replies to.
 
-    Publishes message.new. Raises ProjectNotFound.
+    Publishes message.new, and what acknowledged() does. Raises ProjectNotFound, MessageNotFound.
     """
-    now = timezone.now()
-    life = settings.MESSAGE_TTL_SECONDS if ttl_seconds is None else ttl_seconds
-    message = Message(
-        from_agent=from_agent,
-        to_agent=to_agent or None,
-        message_type=topic,
-        topic=topic,
-        content=content,
-        priority=priority,
-        project_id=project_id,
-        created_at=now,
-        expires_at=now + timedelta(seconds=life),
-    )
-    try:
-        message.save(force_insert=True)
-    except IntegrityError:
-        raise ProjectNotFound(f"Project not found: {project_id}") from None
-    _announce(message)
-    return message
+    told = [event for letter in letters for event in _answered(letter)]
+    sent = put(in_order_of_pairs(letters))
+    append(told + [announcement(each) for each in sent])
+    return sent
 
 
-def _announce(message: Message) -> None:
-    event = MessageNew(
-        id=message.id,
-        from_agent=message.from_agent,
-        to_agent=message.to_agent,
-        topic=message.topic,
-        priority=message.priority,
-        created_at=message.created_at,
-        expires_at=message.expires_at,
-    )
-    publish(event, to=[GLOBAL, *_hearers(message), topic_channel(message.topic or "")])
+@dataclass(frozen=True)
+class Posted:
+    """seq: number of the event that announces it."""
+
+    sent: Sent
+    seq: int
 
 
-def _hearers(message: Message) -> list[str]:
-    """The addressee's channel; of a broadcast those of its topic's subscribers. Contract: R30."""
-    if message.to_agent is not None:
-        return [agent_channel(message.to_agent)]
-    subscribers = Subscription.objects.filter(topic=message.topic)
-    agents = subscribers.exclude(agent_id=message.from_agent).order_by("agent_id")
-    return [agent_channel(agent_id) for agent_id in agents.values_list("agent_id", flat=True)]
+def send_each(letters: list[Letter]) -> list[Posted]:
+    """The same for letters of several senders that answer nothing."""
+    with transaction.atomic():
+        sent = put(letters)
+        announced = append([announcement(each) for each in sent])
+    return [Posted(each, seq) for each, seq in zip(sent, announced.numbers, strict=True)]
 
 
-_MARK_READ = """
-WITH unread AS (
-  SELECT id FROM messaging_message
-  WHERE id = ANY(%(ids)s) AND NOT read_by @> ARRAY[%(agent)s]::text[]
-  ORDER BY id FOR NO KEY UPDATE
-)
-UPDATE messaging_message m SET read_by = array_append(m.read_by, %(agent)s)
-FROM unread WHERE m.id = unread.id AND NOT m.read_by @> ARRAY[%(agent)s]::text[]
-RETURNING m.id
-"""
+sender: Batcher[Letter, Posted] = Batcher(send_each)
+"""For the event loop: what is sent at the same time shares a commit."""
 
 
-@transaction.atomic
-def mark_read(messages: Sequence[Message], agent_id: str) -> None:
-    """Note that the agent has read these. Publishes message.read for those it had not yet."""
-    if not messages:
-        return
-    ids = [message.id for message in messages]
-    with connection.cursor() as cursor:
-        cursor.execute(_MARK_READ, {"ids": ids, "agent": agent_id})
-        newly = {row[0] for row in cursor.fetchall()}
-    publish_all(
-        [
-            (_read(message, agent_id), _sender_channels(message))
-            for message in messages
-            if message.id in newly
-        ]
+def send_message(**letter: Any) -> Sent:
+    """The same for one; fields as Letter has them."""
+    (sent,) = send([Letter(**letter)])
+    return sent
+
+
+def _answered(letter: Letter) -> list[Addressed]:
+    if letter.in_reply_to is None:
+        return []
+    delivery = Delivery.objects.filter(message_id=letter.in_reply_to).first()
+    if delivery is not None and delivery.to_agent == letter.from_agent:
+        return acknowledged(letter.in_reply_to, delivery.to_agent)
+    if delivery is None and not Message.objects.filter(id=letter.in_reply_to).exists():
+        raise MessageNotFound(f"Message not found: {letter.in_reply_to}")
+    return []
+
+
+@receiver(subtasks_ready)
+def tell_waiting(subtasks: Sequence[Subtask], blocker: Subtask, **_: Any) -> None:
+    """A message to each agent that waited for somebody else's subtask. Publishes message.new."""
+    waiting = [each for each in subtasks if each.agent_id not in (None, "", blocker.agent_id)]
+    send([_go_on(subtask, blocker) for subtask in waiting])
+
+
+def _go_on(subtask: Subtask, blocker: Subtask) -> Letter:
+    done = "is completed" if blocker.status == Subtask.Status.COMPLETED else "is gone"
+    return Letter(
+        from_agent=blocker.agent_id or None,
+        to_agent=subtask.agent_id,
+        topic=Topic.TASK_COMPLETED,
+        content={
+            "message": f"You can go on with “{subtask.description[:_SHORT]}”:"
+            f" “{blocker.description[:_SHORT]}” {done}, and it waits for nothing else.",
+            "subtask_id": str(subtask.id),
+            "blocker_id": str(blocker.id),
+        },
+        priority=Message.HIGH_PRIORITY,
+        project_id=subtask.task.request.project_id,
     )
 
 
-@transaction.atomic
-def mark_one_read(message_id: uuid.UUID, agent_id: str) -> None:
-    """The same for one message. Raises MessageNotFound."""
-    message = Message.objects.filter(id=message_id).first()
-    if message is None:
-        raise MessageNotFound
-    mark_read([message], agent_id)
+_SHORT = 120
 
 
 @receiver(project_deleting)
 def hold_messages(project_id: uuid.UUID, **_: Any) -> None:
-    """Lock the messages of a project that goes in the order in which readers do."""
+    """Lock what goes with a project in the order in which hooks and readers do."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT FROM messaging_message WHERE project_id = %s ORDER BY id FOR UPDATE",
-            [project_id],
-        )
+        for statement in _HOLD:
+            cursor.execute(statement, [project_id])
 
 
-def _read(message: Message, agent_id: str) -> MessageRead:
-    return MessageRead(
-        id=message.id,
-        from_agent=message.from_agent,
-        to_agent=message.to_agent,
-        topic=message.topic,
-        read_by=agent_id,
-    )
-
-
-def _sender_channels(message: Message) -> list[str]:
-    return [GLOBAL, *([agent_channel(message.from_agent)] if message.from_agent else [])]
+_HOLD = (
+    "SELECT FROM messaging_agent WHERE project_id = %s ORDER BY id FOR UPDATE",
+    "SELECT FROM messaging_delivery WHERE project_id = %s ORDER BY message_id FOR UPDATE",
+    "SELECT FROM messaging_message WHERE project_id = %s ORDER BY id FOR UPDATE",
+)
 
 
 _EXPIRE = """

@@ -25,13 +25,13 @@ from projects.serializers import (
 )
 from projects.views.actions import (
     MOST_ACTIONS,
-    ActionBatch,
     ActionBody,
-    Actions,
     ActionsOfSession,
-    HourlyActions,
     OneAction,
+    count_actions_by_hour,
+    list_actions,
     record_action,
+    record_batch,
 )
 
 TOOL_TYPE = f"One of {', '.join(Action.ToolType.values)}."
@@ -57,24 +57,22 @@ operation(
     errors={404: "Subtask not found: 0b7c9f7e-5a54-4a53-9a0e-0c6f5f9d1b11"},
 )(record_action)
 
-extend_schema_view(
-    get=operation(
-        "listActions",
-        "Tool calls, newest first",
-        tag="Actions",
-        parameters=[
-            *PAGE,
-            CURSOR,
-            SINCE,
-            UNTIL,
-            in_query("tool_type", STRING, TOOL_TYPE),
-            in_query("tool_name", STRING, "Of this tool."),
-            in_query("session_id", STRING, "Of this session."),
-            in_query("subtask_id", UUID, "Of this subtask."),
-        ],
-        replies={200: page_of("ActionList", "actions", ActionOutput, cursor=True)},
-    )
-)(Actions)
+operation(
+    "listActions",
+    "Tool calls, newest first",
+    tag="Actions",
+    parameters=[
+        *PAGE,
+        CURSOR,
+        SINCE,
+        UNTIL,
+        in_query("tool_type", STRING, TOOL_TYPE),
+        in_query("tool_name", STRING, "Of this tool."),
+        in_query("session_id", STRING, "Of this session."),
+        in_query("subtask_id", UUID, "Of this subtask."),
+    ],
+    replies={200: page_of("ActionList", "actions", ActionOutput, cursor=True)},
+)(list_actions)
 
 BatchResult = shape(
     "BatchResult",
@@ -92,44 +90,38 @@ BatchReply = shape(
     results=BatchResult(many=True),
 )
 
-extend_schema_view(
-    post=operation(
-        "recordActions",
-        "Record up to 1,000 tool calls",
-        tag="Actions",
-        body={
-            "type": "object",
-            "properties": {
-                "actions": {
-                    "type": "array",
-                    "items": {"$ref": "#/components/schemas/ActionBody"},
-                    "maxItems": MOST_ACTIONS,
-                }
-            },
-            "required": ["actions"],
+operation(
+    "recordActions",
+    "Record up to 1,000 tool calls",
+    tag="Actions",
+    body={
+        "type": "object",
+        "properties": {
+            "actions": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/ActionBody"},
+                "maxItems": MOST_ACTIONS,
+            }
         },
-        replies={
-            201: OpenApiResponse(BatchReply, "All were stored"),
-            207: OpenApiResponse(BatchReply, "Some were refused; each result says"),
-        },
-        errors={400: "At most 1000 actions in one batch"},
-    )
-)(ActionBatch)
+        "required": ["actions"],
+    },
+    replies={
+        201: OpenApiResponse(BatchReply, "All were stored"),
+        207: OpenApiResponse(BatchReply, "Some were refused; each result says"),
+    },
+    errors={400: "At most 1000 actions in one batch"},
+)(record_batch)
 
 Hour = shape("Hour", hour=Moment(), count=serializers.IntegerField())
 
-extend_schema_view(
-    get=operation(
-        "countActionsByHour",
-        "Tool calls of the last 24 hours, by hour",
-        tag="Actions",
-        replies={
-            200: shape(
-                "HourlyActions", data=Hour(many=True), period=serializers.ChoiceField(["24h"])
-            )
-        },
-    )
-)(HourlyActions)
+operation(
+    "countActionsByHour",
+    "Tool calls of the last 24 hours, by hour",
+    tag="Actions",
+    replies={
+        200: shape("HourlyActions", data=Hour(many=True), period=serializers.ChoiceField(["24h"]))
+    },
+)(count_actions_by_hour)
 
 NO_ACTION = {404: "Action not found"}
 

@@ -17,8 +17,14 @@ from dcm.lib.openapi import (
     success,
 )
 from projects.models import LeaseBook
-from projects.serializers import LeaseModeInput, LeaseOutput, LeasesInput, LeaseUpdate
-from projects.views.leases import LeaseMode, Leases
+from projects.serializers import (
+    LeaseCheckInput,
+    LeaseModeInput,
+    LeaseOutput,
+    LeasesInput,
+    LeaseUpdate,
+)
+from projects.views.leases import LeaseCheck, LeaseMode, Leases
 
 NO_LEASE = {404: "Lease not found"}
 NOT_THE_HOLDER = {403: "This lease belongs to another agent", **NO_LEASE}
@@ -79,6 +85,29 @@ extend_schema_view(
         errors=NOT_THE_HOLDER,
     ),
 )(Leases)
+
+extend_schema_view(
+    post=operation(
+        "checkLeases",
+        "Which leases of others speak against changes of these files",
+        tag="Leases",
+        description="Takes none. Leases of the agent itself and of its session's main agent do not"
+        " count; files outside the project are nobody's.",
+        body=LeaseCheckInput,
+        replies={
+            200: shape(
+                "LeaseCheckReply",
+                mode=serializers.ChoiceField(LeaseBook.Mode.values),
+                conflicts=shape(
+                    "LeaseConflict",
+                    path=serializers.CharField(help_text="As it was given."),
+                    lease=LeaseOutput(),
+                )(many=True),
+            )
+        },
+        errors=NO_PROJECT,
+    )
+)(LeaseCheck)
 
 extend_schema_view(
     get=operation(

@@ -18,13 +18,20 @@ from dcm.lib.openapi import (
 )
 from projects.models import Subtask
 from projects.serializers import (
-    ProjectInput,
     ProjectOutput,
     RequestOutput,
     SubtaskOutput,
     TaskOutput,
 )
-from projects.views.projects import ActiveAgents, Hierarchy, Projects
+from projects.views.projects import (
+    ProjectBody,
+    Projects,
+    list_active_agents,
+    post_project,
+    project_tree,
+    show_project,
+    show_project_of_path,
+)
 
 ProjectStats = shape(
     "ProjectStats",
@@ -58,29 +65,40 @@ class WholeProject(ProjectOutput):
 ProjectReply = shape("ProjectReply", success=success(), project=ProjectOutput())
 NO_PROJECT = {404: "Project not found"}
 
+operation(
+    "createProject",
+    "Create a project, or update the one of this path",
+    tag="Projects",
+    description="Slashes at the end of the path are removed. Metadata is merged by key.",
+    body=ProjectBody,
+    replies={201: ProjectReply},
+)(post_project)
+
+operation(
+    "getProject",
+    "One project with its newest requests and its figures",
+    tag="Projects",
+    parameters=own_id("project"),
+    replies={200: shape("WholeProjectReply", project=WholeProject())},
+    errors=NO_PROJECT,
+)(show_project)
+
+operation(
+    "getProjectByPath",
+    "The project of a working directory",
+    tag="Projects",
+    parameters=[in_query("path", STRING, "The directory.", required=True, minLength=1)],
+    replies={200: shape("FoundProject", project=ProjectOutput())},
+    errors={400: "Missing query parameter: path", **NO_PROJECT},
+)(show_project_of_path)
+
 extend_schema_view(
-    create=operation(
-        "createProject",
-        "Create a project, or update the one of this path",
-        tag="Projects",
-        description="Slashes at the end of the path are removed. Metadata is merged by key.",
-        body=ProjectInput,
-        replies={201: ProjectReply},
-    ),
     list=operation(
         "listProjects",
         "Projects, latest change first",
         tag="Projects",
         parameters=PAGE,
         replies={200: page_of("ProjectList", "projects", ProjectOutput, total=True)},
-    ),
-    retrieve=operation(
-        "getProject",
-        "One project with its newest requests and its figures",
-        tag="Projects",
-        parameters=own_id("project"),
-        replies={200: shape("WholeProjectReply", project=WholeProject())},
-        errors=NO_PROJECT,
     ),
     destroy=operation(
         "deleteProject",
@@ -89,14 +107,6 @@ extend_schema_view(
         parameters=own_id("project"),
         replies={204: None},
         errors=NO_PROJECT,
-    ),
-    by_path=operation(
-        "getProjectByPath",
-        "The project of a working directory",
-        tag="Projects",
-        parameters=[in_query("path", STRING, "The directory.", required=True, minLength=1)],
-        replies={200: shape("FoundProject", project=ProjectOutput())},
-        errors={400: "Missing query parameter: path", **NO_PROJECT},
     ),
 )(Projects)
 
@@ -129,28 +139,26 @@ class Tree(ProjectOutput):
         fields = [*ProjectOutput.Meta.fields, "requests"]
 
 
-extend_schema_view(
-    get=operation(
-        "getHierarchy",
-        "The whole work tree of a project",
-        tag="Projects",
-        parameters=[in_path("project_id", UUID, "The project.")],
-        replies={
-            200: shape(
-                "HierarchyReply",
-                hierarchy=Tree(),
-                stats=ProjectStats(),
-                counts=shape(
-                    "HierarchyCounts",
-                    requests=serializers.IntegerField(),
-                    tasks=serializers.IntegerField(),
-                    subtasks=serializers.IntegerField(),
-                )(),
-            )
-        },
-        errors=NO_PROJECT,
-    )
-)(Hierarchy)
+operation(
+    "getHierarchy",
+    "The whole work tree of a project",
+    tag="Projects",
+    parameters=[in_path("project_id", UUID, "The project.")],
+    replies={
+        200: shape(
+            "HierarchyReply",
+            hierarchy=Tree(),
+            stats=ProjectStats(),
+            counts=shape(
+                "HierarchyCounts",
+                requests=serializers.IntegerField(),
+                tasks=serializers.IntegerField(),
+                subtasks=serializers.IntegerField(),
+            )(),
+        )
+    },
+    errors=NO_PROJECT,
+)(project_tree)
 
 ActiveAgent = shape(
     "ActiveAgent",
@@ -170,17 +178,15 @@ ActiveAgent = shape(
     project_path=serializers.CharField(allow_null=True),
 )
 
-extend_schema_view(
-    get=operation(
-        "listActiveAgents",
-        "Agents at work: one row per subtask that runs, is paused or is blocked",
-        tag="Projects",
-        replies={
-            200: shape(
-                "ActiveAgentList",
-                active_agents=ActiveAgent(many=True),
-                count=serializers.IntegerField(),
-            )
-        },
-    )
-)(ActiveAgents)
+operation(
+    "listActiveAgents",
+    "Agents at work: one row per subtask that runs, is paused or is blocked",
+    tag="Projects",
+    replies={
+        200: shape(
+            "ActiveAgentList",
+            active_agents=ActiveAgent(many=True),
+            count=serializers.IntegerField(),
+        )
+    },
+)(list_active_agents)

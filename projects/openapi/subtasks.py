@@ -86,7 +86,13 @@ extend_schema_view(
         parameters=own_id("subtask"),
         body=SubtaskUpdate,
         replies={200: SubtaskReply},
-        errors={400: UNKNOWN_BLOCKERS, **NO_SUBTASK},
+        description="`token` is that of the claim: once the claim is lost, the change is refused."
+        " Subtasks that waited for this one alone may begin as soon as it is completed.",
+        errors={
+            400: UNKNOWN_BLOCKERS,
+            **NO_SUBTASK,
+            409: "Subtasks would wait for each other",
+        },
     ),
     destroy=operation(
         "deleteSubtask",

@@ -127,8 +127,11 @@ def record_each(actions: list[NewAction]) -> list[RecordedAction | SubtaskNotFou
         return record_each(actions[:half]) + record_each(actions[half:])
 
 
-recorder: Batcher[NewAction, RecordedAction] = Batcher(record_actions)
-"""record_actions for callers that have one action each: many share a commit."""
+recorder: Batcher[NewAction, RecordedAction] = Batcher(record_each, largest=1_024)
+"""For the event loop: what comes at the same time shares a commit.
+
+Large, since the more of them, the more of their keywords are the same and counted once.
+"""
 
 
 @transaction.atomic

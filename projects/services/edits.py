@@ -2,11 +2,9 @@
 
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
-from django.db import transaction
-
-from dcm.lib.statements import execute
+from dcm.lib.statements import execute, fetch
 from projects.models import Lease
 from projects.path_patterns import above, key_of, overlap
 from projects.services.lease_book import add_leases, overlapping, take_turn, told
@@ -17,44 +15,82 @@ EDIT_TTL_SECONDS = 5 * 60
 RENEW_BELOW_SECONDS = 4 * 60
 
 
-def begin_edit(*, project_id: uuid.UUID, path: str, agent_id: str, session_id: str) -> list[Lease]:
+class _Seen(NamedTuple):
+    """lease: with the columns that matter here."""
+
+    lease: Lease
+    is_over: bool
+
+
+def begin_edit(
+    *, project_id: uuid.UUID, path: str, agent_id: str, session_id: str, last_token: int
+) -> list[Lease]:
     """Leases of others that speak against this edit. Without any, the file is the agent's own now.
 
-    path: from the project on. Leases of the session's main agent, which goes by the session's id,
-    speak against none of its subagents; whoever holds a shared lease is not kept out by others'.
-    Publishes lease.taken when the agent held none. Raises ProjectNotFound, TooManyLeases.
+    path: from the project on. last_token: that the project's book had given out a moment ago.
+    Leases of the session's main agent, which goes by the session's id, speak against none of its
+    subagents; whoever holds a shared lease is not kept out by others'. Part of the caller's
+    transaction. Publishes lease.taken when the agent held none. Raises ProjectNotFound,
+    TooManyLeases.
     """
     key = key_of(path)
     known = [
-        lease
-        for lease in _perhaps_on(project_id, key)
-        if not lease.is_over and overlap(lease.key, key, other_is_file=True)
+        (lease, is_over)
+        for lease, is_over in _perhaps_on(project_id, key)
+        if overlap(lease.key, key, is_file=lease.is_implicit, other_is_file=True)
     ]
-    against = _opponents(known, agent_id, session_id)
-    if against or _holds(known, agent_id):
+    over = [lease for lease, is_over in known if is_over]
+    held = [lease for lease, is_over in known if not is_over]
+    against = opponents(held, agent_id, session_id)
+    if against or _holds(held, agent_id):
         return against
-    return _take_file(project_id, path, agent_id, session_id)
+    return _take_file(project_id, path, agent_id, session_id, over, last_token)
 
 
-_ON_PATH = """
-SELECT *, expires_at <= clock_timestamp() AS is_over FROM projects_lease
-WHERE project_id = %s AND stem = ANY(%s) AND %s LIKE likeness
-ORDER BY id
+_COLUMNS = """
+SELECT id, agent_id, pattern, key, is_shared, is_implicit, reason, expires_at,
+  expires_at <= clock_timestamp() AS is_over FROM projects_lease
+"""
+_ON_PATH = f"""
+{_COLUMNS} WHERE project_id = %(project)s AND stem = ANY(%(stems)s::text[])
+  AND %(path)s::text LIKE likeness ORDER BY id
+"""
+# Of many leases that may be on the path few are new.
+_NEW_ON_PATH = f"""
+{_COLUMNS} WHERE project_id = %(project)s AND token > %(since)s::bigint
+  AND stem = ANY(%(stems)s::text[]) AND %(path)s::text LIKE likeness ORDER BY id
 """
 
 
-def _perhaps_on(project_id: uuid.UUID, key: str) -> Any:
-    """Those that name the file are among these leases; each says whether it `is_over`."""
-    return Lease.objects.raw(_ON_PATH, [project_id, above(key), f"{key}/"])
+def _perhaps_on(project_id: uuid.UUID, key: str, *, since: int | None = None) -> list[_Seen]:
+    """Those that name the file are among these leases. since: with tokens after this one only."""
+    where = {"project": project_id, "stems": above(key), "path": f"{key}/", "since": since}
+    rows = fetch(_ON_PATH if since is None else _NEW_ON_PATH, where)
+    return [
+        _Seen(Lease(**dict(zip(_NAMES, row[:-1], strict=True))), is_over=row[-1]) for row in rows
+    ]
 
 
-@transaction.atomic
-def _take_file(project_id: uuid.UUID, path: str, agent_id: str, session_id: str) -> list[Lease]:
-    """Look again, now that nobody else takes leases, and take it if nobody did before."""
+_NAMES = ["id", "agent_id", "pattern", "key", "is_shared", "is_implicit", "reason", "expires_at"]
+
+
+def _take_file(
+    project_id: uuid.UUID,
+    path: str,
+    agent_id: str,
+    session_id: str,
+    over: Sequence[Lease],
+    last_token: int,
+) -> list[Lease]:
+    """Look what is new, now that nobody else takes leases, and take it if nobody did before.
+
+    over: those on the path that were; somebody may just have renewed one.
+    """
     book = take_turn(project_id)
     key = key_of(path)
-    met = overlapping(_perhaps_on(project_id, key), key, is_file=True)
-    against = _opponents(met.held, agent_id, session_id)
+    new = [each.lease for each in _perhaps_on(project_id, key, since=last_token)]
+    met = overlapping([*over, *new], key, is_file=True)
+    against = opponents(met.held, agent_id, session_id)
     taken: list[Lease] = []
     if not against and not _holds(met.held, agent_id):
         taken = add_leases(
@@ -69,7 +105,8 @@ def _take_file(project_id: uuid.UUID, path: str, agent_id: str, session_id: str)
     return against
 
 
-def _opponents(leases: Sequence[Lease], agent_id: str, session_id: str) -> list[Lease]:
+def opponents(leases: Sequence[Lease], agent_id: str, session_id: str) -> list[Lease]:
+    """Of the leases on a file those that speak against its being edited by this agent."""
     own_side = {agent_id, session_id}
     shares = any(lease.is_shared for lease in leases if lease.agent_id in own_side)
     return [

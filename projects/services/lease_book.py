@@ -6,11 +6,13 @@ Locks are taken in one order: project, book, leases by their ids, event log. Dec
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
+from dcm.lib import wire
 from dcm.lib.errors import DomainError
+from dcm.lib.statements import execute
 from projects.models import Lease
 from projects.path_patterns import key_of, like_of, overlap, stem_of
 from projects.services.projects import ProjectNotFound
@@ -27,11 +29,12 @@ class TooManyLeases(DomainError):
 
 
 class Book(NamedTuple):
-    """token, at: of the leases that are taken in this turn."""
+    """token, at: of the leases that are taken in this turn. room: for so many, perhaps for more."""
 
     project_id: uuid.UUID
     project_path: str
     token: int
+    room: int
     at: datetime
 
 
@@ -42,9 +45,9 @@ WITH project AS (
   INSERT INTO projects_leasebook AS book (project_id, mode, last_token)
   SELECT id, 'warn', 1 FROM project
   ON CONFLICT (project_id) DO UPDATE SET last_token = book.last_token + 1
-  RETURNING project_id, last_token
+  RETURNING project_id, last_token, room
 )
-SELECT project.id, project.path, turn.last_token, clock_timestamp()
+SELECT project.id, project.path, turn.last_token, turn.room, clock_timestamp()
 FROM project JOIN turn ON turn.project_id = project.id
 """
 
@@ -106,10 +109,8 @@ def add_leases(
     reason: str | None = None,
 ) -> list[Lease]:
     """Raises TooManyLeases."""
-    there = Lease.objects.filter(project_id=book.project_id).count()
-    if there + len(patterns) > MOST_LEASES:
-        raise TooManyLeases
-    return Lease.objects.bulk_create(
+    _make_room(book, len(patterns))
+    leases = [
         Lease(
             project_id=book.project_id,
             agent_id=agent_id,
@@ -126,7 +127,33 @@ def add_leases(
             expires_at=book.at + timedelta(seconds=ttl_seconds),
         )
         for pattern in patterns
-    )
+    ]
+    execute(_ADD, wire.dump([_columns(lease) for lease in leases]).decode())
+    return leases
+
+
+def _make_room(book: Book, wanted: int) -> None:
+    """To count thousands each time is too much: what is taken is taken off.
+
+    That others end is seen when there seems to be no room left, and all are counted again.
+    """
+    room = book.room
+    if room < wanted:
+        room = MOST_LEASES - Lease.objects.filter(project_id=book.project_id).count()
+    if room < wanted:
+        raise TooManyLeases
+    execute(_SET_ROOM, str(book.project_id), str(room - wanted))
+
+
+_SET_ROOM = "UPDATE projects_leasebook SET room = $2::int WHERE project_id = $1::uuid"
+_COLUMNS = [field.attname for field in Lease._meta.concrete_fields]
+_ADD = """
+INSERT INTO projects_lease SELECT * FROM json_populate_recordset(NULL::projects_lease, $1::json)
+"""
+
+
+def _columns(lease: Lease) -> dict[str, Any]:
+    return {name: getattr(lease, name) for name in _COLUMNS}
 
 
 def told(leases: Sequence[Lease], kind: type[LeaseEvent]) -> list[Addressed]:

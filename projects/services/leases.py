@@ -12,9 +12,10 @@ from dcm.lib.deadlocks import again_after_deadlock
 from dcm.lib.errors import Conflict, DomainError, NotFound
 from dcm.lib.pruning import BATCH
 from dcm.lib.redaction.services import clean_text
-from projects.models import Lease, LeaseBook
+from projects.models import Lease, LeaseBook, Project
 from projects.path_patterns import key_of, read_pattern
 from projects.services.lease_book import add_leases, overlapping, take_turn, told
+from projects.services.projects import ProjectNotFound
 from projects.signals import project_deleting
 from realtime.events import LeaseExpired, LeaseReleased, LeaseTaken
 from realtime.publish import Addressed, append
@@ -147,6 +148,27 @@ def release_lease(lease_id: uuid.UUID, *, agent_id: str | None = None) -> Lease:
     Lease.objects.filter(id=lease_id).delete()
     append(told([lease], LeaseReleased))
     return lease
+
+
+@transaction.atomic
+def release_leases(
+    *, project_id: uuid.UUID, agent_id: str, patterns: Collection[str] | None = None
+) -> list[Lease]:
+    """Give back the agent's leases on these patterns, or all of them; those that there were.
+
+    Publishes lease.released for each. Raises ProjectNotFound, InvalidPattern.
+    """
+    project = Project.objects.filter(id=project_id).first()
+    if project is None:
+        raise ProjectNotFound
+    own = Lease.objects.filter(project_id=project_id, agent_id=agent_id)
+    if patterns is not None:
+        shown = [read_pattern(each, project_path=project.path) for each in patterns]
+        own = own.filter(key__in=[key_of(pattern) for pattern in shown])
+    released = list(own.order_by("id").select_for_update())
+    Lease.objects.filter(id__in=[lease.id for lease in released]).delete()
+    append(told(released, LeaseReleased))
+    return released
 
 
 def drop_leases(*, session_id: str, agent_id: str | None = None) -> list[Addressed]:

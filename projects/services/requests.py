@@ -5,9 +5,12 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from dcm.lib.deadlocks import again_after_deadlock
 from dcm.lib.errors import NotFound
 from dcm.lib.redaction.services import clean_text
+from dcm.lib.rows import insert, update
 from projects.models import Request
+from projects.services.holding import hold_request
 from projects.services.projects import ProjectNotFound
 from projects.services.status import set_status
 from realtime.channel_names import GLOBAL, session_channel
@@ -44,7 +47,7 @@ def create_request(
     set_status(request, status)
     try:
         with transaction.atomic():
-            request.save(force_insert=True)
+            insert(request)
     except IntegrityError:
         raise ProjectNotFound(f"Project not found: {project_id}") from None
     return request
@@ -62,17 +65,18 @@ def update_request(
 
     at: when the status changed, by default now.
     """
-    request = Request.objects.select_for_update(no_key=True).filter(id=request_id).first()
+    request = hold_request(request_id).row
     if request is None:
         raise RequestNotFound
     if status is not None:
         set_status(request, status, at=at)
     if metadata is not None:
         request.metadata = {**request.metadata, **metadata}
-    request.save(update_fields=["status", "completed_at", "metadata"])
+    update(request, "status", "completed_at", "metadata")
     return request
 
 
+@again_after_deadlock
 @transaction.atomic
 def delete_request(request_id: uuid.UUID) -> None:
     """Delete the request and all below it. Publishes request.deleted. Raises RequestNotFound."""

@@ -4,42 +4,27 @@ from typing import Any
 
 from django.db import transaction
 
-from dcm.lib.errors import DomainError, NotFound
-from projects.models import Subtask, Task
-from projects.services.status import set_status
-from projects.services.tasks import TaskNotFound
-from realtime.channel_names import GLOBAL, agent_channel, session_channel
-from realtime.events import (
-    SubtaskBlocked,
-    SubtaskCompleted,
-    SubtaskCreated,
-    SubtaskDeleted,
-    SubtaskEvent,
-    SubtaskFailed,
-    SubtaskPaused,
-    SubtaskPending,
-    SubtaskRunning,
-    SubtaskUpdated,
+from dcm.lib.deadlocks import again_after_deadlock
+from dcm.lib.errors import NotFound
+from dcm.lib.rows import insert, update
+from projects.models import Subtask
+from projects.services.claim_book import check_token, end_claim
+from projects.services.dependencies import (
+    check_no_cycle,
+    free_dependents,
+    hold_dependencies,
+    known_blockers,
 )
-from realtime.publish import publish_all
+from projects.services.holding import Held, hold_claim, hold_subtask, hold_task
+from projects.services.status import set_status
+from projects.services.subtask_events import EVENTS_OF_STATUS, told
+from projects.services.tasks import TaskNotFound
+from realtime.events import SubtaskCreated, SubtaskDeleted, SubtaskUpdated
+from realtime.publish import append
 
 
 class SubtaskNotFound(NotFound):
     message = "Subtask not found"
-
-
-class UnknownBlockers(DomainError):
-    message = "One or more blocking subtask IDs not found"
-
-
-_EVENTS_OF_STATUS: dict[str, list[type[SubtaskEvent]]] = {
-    Subtask.Status.PENDING: [SubtaskUpdated, SubtaskPending],
-    Subtask.Status.RUNNING: [SubtaskUpdated, SubtaskRunning],
-    Subtask.Status.PAUSED: [SubtaskUpdated, SubtaskPaused],
-    Subtask.Status.BLOCKED: [SubtaskUpdated, SubtaskBlocked],
-    Subtask.Status.COMPLETED: [SubtaskCompleted],
-    Subtask.Status.FAILED: [SubtaskFailed],
-}
 
 
 @transaction.atomic
@@ -52,19 +37,16 @@ def create_subtask(
     status: str = Subtask.Status.PENDING,
     blocked_by: Collection[uuid.UUID] = (),
     context_snapshot: dict[str, Any] | None = None,
+    is_claimable: bool = True,
     id: uuid.UUID | None = None,  # noqa: A002
 ) -> Subtask:
     """One agent's share of a wave. id: one that was not there before.
 
-    Publishes subtask.created. Raises TaskNotFound, UnknownBlockers.
+    is_claimable: not when an agent host sees to it. Publishes subtask.created. Raises
+    TaskNotFound, UnknownBlockers.
     """
     # Held until the commit, so that the task is not deleted meanwhile.
-    task = (
-        Task.objects.select_related("request")
-        .select_for_update(no_key=True, of=("self",))
-        .filter(id=task_id)
-        .first()
-    )
+    task = hold_task(task_id).row
     if task is None:
         raise TaskNotFound(f"Task not found: {task_id}")
     subtask = Subtask(
@@ -73,15 +55,17 @@ def create_subtask(
         description=description,
         agent_type=agent_type,
         agent_id=agent_id,
-        blocked_by=_known(blocked_by),
+        blocked_by=known_blockers(blocked_by),
         context_snapshot=context_snapshot,
+        is_claimable=is_claimable,
     )
     set_status(subtask, status)
-    subtask.save(force_insert=True)
-    _announce(subtask, [SubtaskCreated])
+    insert(subtask)
+    append(told(subtask, [SubtaskCreated]))
     return subtask
 
 
+@again_after_deadlock
 @transaction.atomic
 def update_subtask(
     subtask_id: uuid.UUID,
@@ -90,64 +74,56 @@ def update_subtask(
     agent_id: str | None = None,
     blocked_by: Collection[uuid.UUID] | None = None,
     result: dict[str, Any] | None = None,
+    token: int | None = None,
 ) -> Subtask:
     """Apply what is given; what is not stays. Contract: rest R14.
 
-    Publishes subtask.updated, subtask.<status> or both. Raises SubtaskNotFound, UnknownBlockers.
+    token: of the claim under which this was worked out, which must not be lost. A claim is over
+    when the subtask is, when it is pending again, or another agent's; else what is said of the
+    subtask renews it. Publishes subtask.updated, subtask.<status> or both, claim.released; and
+    subtask.ready for what waited for a subtask that is completed now. Raises SubtaskNotFound,
+    UnknownBlockers, DependencyCycle, ClaimLost.
     """
-    subtask = _locked(subtask_id)
+    if blocked_by:
+        hold_dependencies()
+    held, claimed = hold_subtask(subtask_id), hold_claim(subtask_id)
+    subtask, claim = _found(held), claimed.row
+    check_token(claim, token)
+    was_completed = subtask.status == Subtask.Status.COMPLETED
     if status is not None:
         set_status(subtask, status)
     if agent_id is not None:
         subtask.agent_id = agent_id
     if blocked_by is not None:
-        subtask.blocked_by = _known(blocked_by)
+        subtask.blocked_by = known_blockers(blocked_by)
+        check_no_cycle(subtask_id, subtask.blocked_by)
     if result is not None:
         subtask.result = result
-    subtask.save(
-        update_fields=["status", "started_at", "completed_at", "agent_id", "blocked_by", "result"]
-    )
-    _announce(subtask, [SubtaskUpdated] if status is None else _EVENTS_OF_STATUS[status])
+    update(subtask, "status", "started_at", "completed_at", "agent_id", "blocked_by", "result")
+    ended = end_claim(subtask, claim, status=status)
+    completed = status == Subtask.Status.COMPLETED and not was_completed
+    freed = free_dependents(subtask) if completed else []
+    kinds = [SubtaskUpdated] if status is None else EVENTS_OF_STATUS[status]
+    append([*told(subtask, kinds), *ended, *freed])
     return subtask
 
 
+@again_after_deadlock
 @transaction.atomic
 def delete_subtask(subtask_id: uuid.UUID) -> None:
-    """Delete the subtask and its actions. Publishes subtask.deleted. Raises SubtaskNotFound."""
-    subtask = _locked(subtask_id)
+    """Delete the subtask and its actions. Nobody waits for it any more.
+
+    Publishes subtask.deleted, and subtask.ready for what waited for it alone. Raises
+    SubtaskNotFound.
+    """
+    subtask = _found(hold_subtask(subtask_id))
+    freed = free_dependents(subtask)
     Subtask.objects.filter(id=subtask_id).delete()
-    _announce(subtask, [SubtaskDeleted])
+    append([*told(subtask, [SubtaskDeleted]), *freed])
 
 
-def _locked(subtask_id: uuid.UUID) -> Subtask:
-    subtasks = Subtask.objects.select_related("task__request")
-    subtask = subtasks.select_for_update(no_key=True, of=("self",)).filter(id=subtask_id).first()
+def _found(held: Held[Subtask]) -> Subtask:
+    subtask = held.row
     if subtask is None:
         raise SubtaskNotFound
     return subtask
-
-
-def _known(blockers: Collection[uuid.UUID]) -> list[uuid.UUID]:
-    """These ids, each once. Raises UnknownBlockers when one is no subtask."""
-    wanted = list(dict.fromkeys(blockers))
-    if wanted and Subtask.objects.filter(id__in=wanted).count() < len(wanted):
-        raise UnknownBlockers
-    return wanted
-
-
-def _announce(subtask: Subtask, kinds: list[type[SubtaskEvent]]) -> None:
-    session_id = subtask.task.request.session_id
-    agents = [name for name in (subtask.agent_type, subtask.agent_id) if name]
-    channels = [GLOBAL, *map(agent_channel, agents), session_channel(session_id)]
-    events = [
-        kind(
-            id=subtask.id,
-            task_list_id=subtask.task_id,
-            agent_type=subtask.agent_type,
-            agent_id=subtask.agent_id,
-            status=subtask.status,
-            session_id=session_id,
-        )
-        for kind in kinds
-    ]
-    publish_all([(event, channels) for event in events])

@@ -1,10 +1,13 @@
 import uuid
 
 from django.db import transaction
-from django.db.models import Max
 
+from dcm.lib.deadlocks import again_after_deadlock
 from dcm.lib.errors import NotFound
-from projects.models import Request, Task
+from dcm.lib.rows import insert, update
+from dcm.lib.statements import ask
+from projects.models import Task
+from projects.services.holding import hold_request, hold_task
 from projects.services.requests import RequestNotFound
 from projects.services.status import set_status
 from realtime.channel_names import GLOBAL, session_channel
@@ -36,6 +39,9 @@ _EVENTS_OF_STATUS: dict[str, list[type[TaskEvent]]] = {
 }
 
 
+_LAST_WAVE = "SELECT max(wave_number) FROM projects_task WHERE request_id = %(request_id)s"
+
+
 @transaction.atomic
 def create_task(
     *,
@@ -49,16 +55,17 @@ def create_task(
     Publishes task.created. Raises RequestNotFound.
     """
     # Locked, so that waves created at once are numbered one after another.
-    request = Request.objects.select_for_update(no_key=True).filter(id=request_id).first()
+    held, last_wave = hold_request(request_id), ask(_LAST_WAVE, {"request_id": request_id})
+    request = held.row
     if request is None:
         raise RequestNotFound(f"Request not found: {request_id}")
     if wave_number is None:
-        last = request.tasks.aggregate(last=Max("wave_number"))["last"]
+        ((last,),) = last_wave.values
         wave_number = 0 if last is None else last + 1
     task = Task(request=request, wave_number=wave_number)
     task.name = f"Wave {wave_number}" if name is None else name
     set_status(task, status)
-    task.save(force_insert=True)
+    insert(task)
     _announce(task, [TaskCreated])
     return task
 
@@ -71,11 +78,12 @@ def update_task(task_id: uuid.UUID, *, status: str | None = None, name: str | No
         set_status(task, status)
     if name is not None:
         task.name = name
-    task.save(update_fields=["status", "completed_at", "name"])
+    update(task, "status", "completed_at", "name")
     _announce(task, [TaskUpdated] if status is None else _EVENTS_OF_STATUS[status])
     return task
 
 
+@again_after_deadlock
 @transaction.atomic
 def delete_task(task_id: uuid.UUID) -> None:
     """Delete the task and all below it. Publishes task.deleted. Raises TaskNotFound."""
@@ -85,8 +93,7 @@ def delete_task(task_id: uuid.UUID) -> None:
 
 
 def _locked(task_id: uuid.UUID) -> Task:
-    tasks = Task.objects.select_related("request").select_for_update(no_key=True, of=("self",))
-    task = tasks.filter(id=task_id).first()
+    task = hold_task(task_id).row
     if task is None:
         raise TaskNotFound
     return task

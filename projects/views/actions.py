@@ -1,4 +1,5 @@
 import uuid
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -9,7 +10,9 @@ from rest_framework.views import APIView
 
 from dcm.lib.api import Body, Keyset, Query, hot_view, json_response, page, path_uuid, read_body
 from dcm.lib.body import Int32, Natural, NonEmpty
-from dcm.lib.errors import DomainError, envelope
+from dcm.lib.errors import DatabaseUnavailable, DomainError, envelope
+from dcm.lib.joined import joined_view
+from dcm.lib.threads import in_thread
 from projects.models import Action
 from projects.selectors import hourly_actions
 from projects.serializers import ActionOutput, WholeActionOutput
@@ -68,24 +71,43 @@ class TooManyActions(DomainError):
     message = f"At most {MOST_ACTIONS} actions in one batch"
 
 
-class ActionBatch(APIView):
+def record_batch_alone(request: HttpRequest) -> HttpResponse:
+    outcomes = _read_batch(request.body)
+    return _batch_reply(outcomes, record_each(_good(outcomes)))
+
+
+@hot_view(failure="Failed to record actions", method="POST", alone=record_batch_alone)
+async def record_batch(request: HttpRequest) -> HttpResponse:
     """Up to 1,000 actions at once: what is good is stored, what is not is told by its index."""
+    # Not on the event loop: others should not wait for a thousand to be read.
+    outcomes = await in_thread(_read_batch, request.body)
+    recorded = await recorder.submit_each(_good(outcomes))
+    return await in_thread(_batch_reply, outcomes, recorded)
 
-    failure = "Failed to record actions"
 
-    def post(self, request: Request) -> Response:
-        bodies = read_body(BatchBody, request.body).actions
-        if len(bodies) > MOST_ACTIONS:
-            raise TooManyActions
-        outcomes = [_read_action(bytes(body)) for body in bodies]
-        recorded = iter(record_each([each for each in outcomes if isinstance(each, NewAction)]))
-        results = [
-            _result(index, next(recorded) if isinstance(each, NewAction) else each)
-            for index, each in enumerate(outcomes)
-        ]
-        stored = sum(result["success"] for result in results)
-        reply = {"success": stored == len(results), "count": stored, "results": results}
-        return Response(reply, status=201 if reply["success"] else 207)
+def _read_batch(body: bytes) -> list[NewAction | DomainError]:
+    bodies = read_body(BatchBody, body).actions
+    if len(bodies) > MOST_ACTIONS:
+        raise TooManyActions
+    return [_read_action(bytes(each)) for each in bodies]
+
+
+def _good(outcomes: list[NewAction | DomainError]) -> list[NewAction]:
+    return [each for each in outcomes if isinstance(each, NewAction)]
+
+
+def _batch_reply(
+    outcomes: list[NewAction | DomainError], recorded: Iterable[RecordedAction | Exception]
+) -> HttpResponse:
+    """Raises what is no fault of an action."""
+    found = iter(recorded)
+    results = [
+        _result(index, next(found) if isinstance(each, NewAction) else each)
+        for index, each in enumerate(outcomes)
+    ]
+    stored = sum(result["success"] for result in results)
+    reply = {"success": stored == len(results), "count": stored, "results": results}
+    return json_response(reply, 201 if reply["success"] else 207)
 
 
 def _read_action(body: bytes) -> NewAction | DomainError:
@@ -95,9 +117,12 @@ def _read_action(body: bytes) -> NewAction | DomainError:
         return refused
 
 
-def _result(index: int, outcome: RecordedAction | DomainError) -> dict[str, Any]:
-    if isinstance(outcome, DomainError):
+def _result(index: int, outcome: RecordedAction | Exception) -> dict[str, Any]:
+    if isinstance(outcome, DomainError) and not isinstance(outcome, DatabaseUnavailable):
         return {"index": index, "success": False, **envelope(outcome)}
+    if isinstance(outcome, Exception):
+        raise outcome
+    read_your_writes.note(outcome.seq)
     return {"index": index, "success": True, "action": present(outcome)}
 
 
@@ -130,37 +155,24 @@ def present(recorded: RecordedAction) -> dict[str, Any]:
     }
 
 
-class Actions(APIView):
-    failure = "Failed to fetch actions"
-
-    def get(self, request: Request) -> Response:
-        query = Query(request.query_params)
-        rows = Action.objects.filter(
-            **query.given(
-                tool_type=query.text("tool_type"),
-                tool_name=query.text("tool_name"),
-                session_id=query.text("session_id"),
-                subtask_id=query.id("subtask_id"),
-                created_at__gte=query.moment("since"),
-                created_at__lt=query.moment("until"),
-            )
+@joined_view(failure="Failed to fetch actions")
+def list_actions(query: Query) -> dict[str, Any]:
+    rows = Action.objects.filter(
+        **query.given(
+            tool_type=query.text("tool_type"),
+            tool_name=query.text("tool_name"),
+            session_id=query.text("session_id"),
+            subtask_id=query.id("subtask_id"),
+            created_at__gte=query.moment("since"),
+            created_at__lt=query.moment("until"),
         )
-        return Response(
-            page(
-                rows.defer("input", "output"),
-                query,
-                lambda shown: ActionOutput(shown, many=True).data,
-                name="actions",
-                keyset=Keyset("-created_at", "id"),
-            )
-        )
+    )
+    return page(rows, query, ActionOutput, name="actions", keyset=Keyset("-created_at", "id"))
 
 
-class HourlyActions(APIView):
-    failure = "Failed to fetch hourly actions"
-
-    def get(self, request: Request) -> Response:
-        return Response({"data": hourly_actions(), "period": "24h"})
+@joined_view(failure="Failed to fetch hourly actions")
+def count_actions_by_hour(query: Query) -> dict[str, Any]:
+    return {"data": hourly_actions(), "period": "24h"}
 
 
 class OneAction(APIView):

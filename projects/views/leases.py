@@ -7,7 +7,14 @@ from dcm.lib.api import Query, page, path_uuid
 from dcm.lib.keyset import Keyset
 from projects.models import Lease
 from projects.selectors import lease_mode
-from projects.serializers import LeaseModeInput, LeaseOutput, LeasesInput, LeaseUpdate
+from projects.serializers import (
+    LeaseCheckInput,
+    LeaseModeInput,
+    LeaseOutput,
+    LeasesInput,
+    LeaseUpdate,
+)
+from projects.services.lease_checks import check_paths
 from projects.services.leases import (
     release_lease,
     renew_lease,
@@ -38,7 +45,7 @@ class Leases(ViewSet):
             page(
                 rows,
                 query,
-                lambda shown: LeaseOutput(shown, many=True).data,
+                LeaseOutput,
                 name="leases",
                 keyset=Keyset("-created_at", "id"),
             )
@@ -52,6 +59,15 @@ class Leases(ViewSet):
         agent_id = Query(request.query_params).text("agent_id")
         lease = release_lease(path_uuid(pk), agent_id=agent_id)
         return Response({"success": True, "released": LeaseOutput(lease).data})
+
+
+class LeaseCheck(APIView):
+    failure = "Failed to check leases"
+
+    def post(self, request: Request) -> Response:
+        mode, against = check_paths(**LeaseCheckInput.read(request.data))
+        conflicts = [{"path": path, "lease": LeaseOutput(lease).data} for path, lease in against]
+        return Response({"mode": mode, "conflicts": conflicts})
 
 
 class LeaseMode(APIView):

@@ -1,82 +1,107 @@
-from rest_framework.decorators import action
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from dcm.lib.api import Query, page, path_uuid
+from dcm.lib.api import Body, Query, hot_view, json_response, page, path_uuid, read_body
+from dcm.lib.body import NonEmpty
 from dcm.lib.errors import DomainError
+from dcm.lib.joined import joined_view
+from dcm.lib.json_rows import as_list
 from projects.models import Project
-from projects.selectors import active_agents, hierarchy, project_by_path, project_stats
-from projects.serializers import ProjectInput, ProjectOutput, RequestOutput, without
+from projects.selectors import active_agents, hierarchy, project_by_path, whole_project
+from projects.serializers import ProjectOutput
 from projects.services.projects import (
+    NewProject,
     ProjectNotFound,
     delete_project,
     tidy_path,
-    upsert_project,
+    upsert_projects,
+    upserter,
 )
-
-MOST_REQUESTS = 50
 
 
 class NoPath(DomainError):
     message = "Missing query parameter: path"
 
 
+class ProjectBody(Body):
+    path: NonEmpty
+    name: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+def upsert_alone(request: HttpRequest) -> HttpResponse:
+    (project,) = upsert_projects([_new_project(request)])
+    return _upserted(project)
+
+
+@hot_view(failure="Failed to create project", method="POST", alone=upsert_alone)
+async def post_project(request: HttpRequest) -> HttpResponse:
+    return _upserted(await upserter.submit(_new_project(request)))
+
+
+def _new_project(request: HttpRequest) -> NewProject:
+    body = read_body(ProjectBody, request.body)
+    return NewProject(path=body.path, name=body.name, metadata=body.metadata)
+
+
+def _upserted(project: Project) -> HttpResponse:
+    return json_response({"success": True, "project": ProjectOutput(project).data}, 201)
+
+
 class Projects(ViewSet):
     noun = "project"
-    failures = {"by_path": "Failed to fetch project"}
-
-    def create(self, request: Request) -> Response:
-        project = upsert_project(**ProjectInput.read(request.data))
-        return Response({"success": True, "project": ProjectOutput(project).data}, status=201)
 
     def list(self, request: Request) -> Response:
         return Response(
             page(
                 Project.objects.order_by("-updated_at", "id"),
                 Query(request.query_params),
-                lambda rows: ProjectOutput(rows, many=True).data,
+                ProjectOutput,
                 name="projects",
                 total=True,
             )
         )
 
-    def retrieve(self, request: Request, pk: str) -> Response:
-        project = find_project(pk)
-        newest = project.requests.order_by("-created_at", "id")[:MOST_REQUESTS]
-        requests = [without(row, "project_id") for row in RequestOutput(newest, many=True).data]
-        shown = {**ProjectOutput(project).data, "requests": requests}
-        return Response({"project": {**shown, "stats": project_stats(project)}})
-
     def destroy(self, request: Request, pk: str) -> Response:
         delete_project(path_uuid(pk))
         return Response(status=204)
 
-    @action(detail=False, url_path="by-path")
-    def by_path(self, request: Request) -> Response:
-        path = Query(request.query_params).text("path")
-        if path is None:
-            raise NoPath
-        project = project_by_path(tidy_path(path))
-        if project is None:
-            raise ProjectNotFound
-        return Response({"project": ProjectOutput(project).data})
+
+@joined_view(failure="Failed to fetch project")
+def show_project(query: Query, pk: str) -> dict[str, Any]:
+    return {"project": _there(whole_project(path_uuid(pk)))}
 
 
-class Hierarchy(APIView):
-    failure = "Failed to fetch hierarchy"
+@joined_view(failure="Failed to fetch project")
+def show_project_of_path(query: Query) -> dict[str, Any]:
+    path = query.text("path")
+    if path is None:
+        raise NoPath
+    project = project_by_path(tidy_path(path))
+    if project is None:
+        raise ProjectNotFound
+    return {"project": ProjectOutput(project).data}
 
-    def get(self, request: Request, project_id: str) -> Response:
-        return Response(hierarchy(find_project(project_id, "project_id")))
+
+@joined_view(failure="Failed to fetch hierarchy")
+def project_tree(query: Query, project_id: str) -> dict[str, Any]:
+    return _there(hierarchy(path_uuid(project_id, "project_id")))
 
 
-class ActiveAgents(APIView):
-    failure = "Failed to fetch active sessions"
+def _there(project: dict[str, Any] | None) -> dict[str, Any]:
+    if project is None:
+        raise ProjectNotFound
+    return project
 
-    def get(self, request: Request) -> Response:
-        agents = active_agents()
-        return Response({"active_agents": agents, "count": len(agents)})
+
+@joined_view(failure="Failed to fetch active sessions")
+def list_active_agents(query: Query) -> dict[str, Any]:
+    agents = active_agents()
+    return {"active_agents": as_list(agents), "count": len(agents)}
 
 
 def find_project(text: str, name: str = "id") -> Project:

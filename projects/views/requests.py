@@ -34,7 +34,7 @@ class Requests(ViewSet):
             page(
                 rows.order_by("-created_at", "id"),
                 query,
-                lambda shown: RequestOutput(shown, many=True).data,
+                RequestOutput,
                 name="requests",
             )
         )

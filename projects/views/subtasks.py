@@ -38,7 +38,7 @@ class Subtasks(ViewSet):
             page(
                 rows.order_by(order, "id"),
                 query,
-                lambda shown: SubtaskOutput(shown, many=True).data,
+                SubtaskOutput,
                 name="subtasks",
             )
         )
@@ -52,7 +52,7 @@ class Subtasks(ViewSet):
 
     def partial_update(self, request: Request, pk: str) -> Response:
         subtask_id, changes = path_uuid(pk), SubtaskUpdate.read(request.data)
-        if not changes:
+        if not changes.keys() - {"token"}:
             raise NoUpdate
         subtask = update_subtask(subtask_id, **changes)
         return Response({"success": True, "subtask": SubtaskOutput(subtask).data})

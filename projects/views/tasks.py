@@ -27,7 +27,7 @@ class Tasks(ViewSet):
             page(
                 rows.order_by(*order),
                 query,
-                lambda shown: TaskOutput(shown, many=True).data,
+                TaskOutput,
                 name="tasks",
             )
         )

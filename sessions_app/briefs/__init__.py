@@ -15,7 +15,6 @@ from sessions_app.briefs.material import Material, Wanted
 from sessions_app.briefs.news import Place, place_in_log
 from sessions_app.briefs.recall import recall
 from sessions_app.briefs.render import render
-from sessions_app.briefs.tokens import count_tokens
 
 __all__ = ["Brief", "generate_brief", "wanted_by"]
 
@@ -67,14 +66,13 @@ def generate_brief(
 
 def _brief(wanted: Wanted, material: Material, place: Place, now: datetime) -> Brief:
     document = fitted(read(render(wanted, material, now)), wanted.max_tokens)
-    content = document.text
     return Brief(
         id=uuid.uuid4(),
         agent_id=wanted.agent_id,
         agent_type=wanted.agent_type,
         session_id=wanted.session_id,
-        content=content,
-        token_count=count_tokens(content),
+        content=document.text,
+        token_count=document.tokens,
         truncated=bool(document.left_out),
         generated_at=now,
         sources=material.sources(wanted.session_id),

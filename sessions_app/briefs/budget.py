@@ -7,6 +7,7 @@ hold one: the characters of marks are not printable, and those are taken out of 
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from sessions_app.briefs.tokens import CHARACTERS_PER_TOKEN, count_tokens
 
@@ -56,19 +57,23 @@ class Section:
 
 @dataclass
 class Document:
-    """left_out: how many items of which section had to go."""
+    """left_out: how many items of which section had to go. Whose text was read stays as it is."""
 
     sections: list[Section]
     left_out: dict[str, int] = field(default_factory=dict)
     notice: str = ""
 
-    @property
+    @cached_property
     def text(self) -> str:
         blocks = []
         for section in self.sections:
             body = "\n".join(line.text for line in section.lines)
             blocks.append("\n\n".join(filter(None, [section.heading, body])))
         return "\n\n".join(filter(None, blocks)) + (self.notice or "\n")
+
+    @cached_property
+    def tokens(self) -> int:
+        return count_tokens(self.text)
 
 
 def read(marked: str) -> Document:
@@ -95,13 +100,13 @@ def fitted(document: Document, max_tokens: int) -> Document:
 
     Lines that always stay are cut only when one takes about a quarter of the tokens or more.
     """
-    if count_tokens(document.text) <= max_tokens:
+    if document.tokens <= max_tokens:
         return document
     whole = _with_shorter_lines(document, longest=max_tokens)
     ranked = _chosen(whole, max_tokens - _reserve(max_tokens))
     while True:
         shorter = _only(whole, ranked, max_tokens)
-        if count_tokens(shorter.text) <= max_tokens:
+        if shorter.tokens <= max_tokens:
             return shorter
         if not ranked:
             return _walked(shorter, max_tokens)

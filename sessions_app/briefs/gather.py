@@ -1,22 +1,30 @@
-"""Reads what a brief is made of, in a fixed number of queries. Contract: context-briefs 2, 3."""
+"""Reads what a brief is made of, in a few trips to the database. Contract: context-briefs 2, 3."""
 
 import dataclasses
-import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Case, IntegerField, Value, When
 
-from messaging.models import CONTEXT_GENERATED, Block, Message
+from dcm.lib.keys.limits import limits, of_caller
+from dcm.lib.statements import Asked, fetch_each
+from messaging.models import CONTEXT_GENERATED, Block
+from messaging.services.inbox import Inbox, ask_inbox, messages_of
 from projects.models import Project, Request, Subtask
+from sessions_app.briefs.held import leases_bearing_on
 from sessions_app.briefs.material import Call, Decided, Material, Touch, Wanted
 from sessions_app.briefs.news import Place, news
-from sessions_app.briefs.of_session import MOST_OWN, MOST_TASKS, OPEN, Talk, Work, talk_of, work_of
-from sessions_app.briefs.window import (
-    calls_of_session,
-    calls_of_subtasks,
-    touches,
-    unmended,
+from sessions_app.briefs.of_session import (
+    MOST_TASKS,
+    OPEN,
+    Talk,
+    Work,
+    ask_talk,
+    ask_work,
+    talk_of,
+    work_of,
 )
+from sessions_app.briefs.window import ask_calls, ask_touches, unmended
 from sessions_app.models import Session
 
 MOST_MESSAGES = 20
@@ -27,20 +35,34 @@ MOST_FAILURES = 5
 
 def gather(wanted: Wanted, place: Place | None = None) -> Material:
     """Reads only: nothing is marked, nothing is stored. place: tells what counts as news."""
-    request = _request(wanted.session_id)
+    of_request, of_work, of_talk, of_inbox = _together(
+        _ask_request(wanted.session_id),
+        ask_work(wanted),
+        ask_talk(wanted),
+        ask_inbox(_unread(wanted)) if wanted.include_messages else None,
+    )
+    request = _request(of_request)
     project = _project(wanted, request)
-    work = work_of(wanted)
-    calls = _calls(wanted, work.own_ids) if wanted.include_history else []
-    blocks = _blocks(wanted, work) if wanted.include_blocking else []
-    talk = talk_of(wanted)
+    work, talk = work_of(of_work), talk_of(of_talk)
+    of_blocks, of_calls, of_touches = _together(
+        _ask_blocks(wanted, work) if wanted.include_blocking else None,
+        ask_calls(wanted, work.own_ids) if wanted.include_history else None,
+        ask_touches(wanted, work.own_ids, project.id if project else None)
+        if wanted.include_history
+        else None,
+    )
+    blocks = [Block(**dict(zip(_OF_BLOCK, row, strict=True))) for row in of_blocks]
+    calls = [Call(*row) for row in of_calls]
+    files = [Touch(*row) for row in of_touches]
     material = Material(
         tasks=work.open_tasks or _tasks_elsewhere(wanted),
-        messages=_messages(wanted) if wanted.include_messages else [],
+        messages=messages_of(of_inbox),
         blockings=[each for each in blocks if each.blocked_agent == wanted.agent_id][:MOST_BLOCKS],
         team_blocks=[each for each in blocks if each.blocked_agent != wanted.agent_id],
         history=calls[: wanted.history_limit],
         failures=unmended(calls)[:MOST_FAILURES],
-        touches=_touches(wanted, work, project) if wanted.include_history else [],
+        touches=files,
+        leases=leases_bearing_on(wanted, project, [file.path for file in files if file.is_own]),
         request=request,
         project=project,
         progress=work.progress,
@@ -56,6 +78,12 @@ def gather(wanted: Wanted, place: Place | None = None) -> Material:
     return only_news(material, news(place.start, _ids(material)))
 
 
+def _together(*each: Asked | None) -> list[list[tuple[Any, ...]]]:
+    """The rows of each, of None none, in one trip."""
+    found = iter(fetch_each([asked for asked in each if asked]))
+    return [next(found) if asked else [] for asked in each]
+
+
 def resolve_session(agent_id: str) -> str | None:
     """The session of the newest unfinished request that has open work for this agent."""
     open_work = Subtask.objects.of_agent(agent_id).filter(
@@ -69,9 +97,29 @@ def resolve_session(agent_id: str) -> str | None:
 # --- the work tree ----------------------------------------------------------------------------
 
 
-def _request(session_id: str) -> Request | None:
-    requests = Request.objects.select_related("project").filter(session_id=session_id)
-    return requests.order_by("-created_at").first()
+_REQUEST = f"""
+SELECT r.id, r.session_id, r.prompt, r.status, r.created_at, p.id, p.path, p.name
+FROM projects_request r LEFT JOIN projects_project p ON p.id = r.project_id
+WHERE r.session_id = %(session)s AND {of_caller("r.project_id")}
+ORDER BY r.created_at DESC LIMIT 1
+"""  # noqa: S608  constants of ours
+_OF_REQUEST = ("id", "session_id", "prompt", "status", "created_at")
+_OF_PROJECT = ("id", "path", "name")
+
+
+def _ask_request(session_id: str) -> Asked:
+    """The newest, and its project."""
+    return _REQUEST, {"session": session_id, "projects": limits()}
+
+
+def _request(rows: Iterable[tuple[Any, ...]]) -> Request | None:
+    for row in rows:
+        request = Request(**dict(zip(_OF_REQUEST, row, strict=False)))
+        of_project = dict(zip(_OF_PROJECT, row[len(_OF_REQUEST) :], strict=True))
+        project = Project(**of_project) if of_project["id"] else None
+        request.project = project  # type: ignore[assignment]  # it may be deleted just now
+        return request
+    return None
 
 
 def _project(wanted: Wanted, request: Request | None) -> Project | None:
@@ -96,53 +144,28 @@ def _tasks_elsewhere(wanted: Wanted) -> list[Subtask]:
     return list(own.select_related("task").order_by(rank, "created_at", "id")[:MOST_TASKS])
 
 
-# --- tool calls -------------------------------------------------------------------------------
-
-
-def _calls(wanted: Wanted, own: list[uuid.UUID]) -> list[Call]:
-    """Newest first: of its own subtasks here, else of the session, else of its own elsewhere.
-
-    Hooks record what a session's main agent does without any subtask. To such an agent, which has
-    none of its own, all work of the session is its own.
-    """
-    # One after another: each walks an index of its own, and the first mostly has something.
-    return (
-        calls_of_subtasks(own)
-        or calls_of_session(wanted.session_id, only_main_agent=bool(own))
-        or calls_of_subtasks(_own_elsewhere(wanted))
-    )
-
-
-def _own_elsewhere(wanted: Wanted) -> list[uuid.UUID]:
-    own = Subtask.objects.of_agent(wanted.agent_id).order_by("-created_at", "id")
-    return list(own.values_list("id", flat=True)[:MOST_OWN])
-
-
-def _touches(wanted: Wanted, work: Work, project: Project | None) -> list[Touch]:
-    return touches(
-        session_id=wanted.session_id,
-        project_id=project.id if project else None,
-        subtasks=work.own_ids,
-        is_main=not work.own_ids,
-    )
-
-
 # --- what was said ----------------------------------------------------------------------------
 
 
-def _messages(wanted: Wanted) -> list[Message]:
-    inbox = Message.objects.inbox_of(wanted.agent_id).unread_by(wanted.agent_id)
+def _unread(wanted: Wanted) -> Inbox:
     # The server's own notices of earlier restores are no news.
-    return list(inbox.exclude(topic=CONTEXT_GENERATED)[:MOST_MESSAGES])
+    return Inbox(
+        agent_id=wanted.agent_id, unread_only=True, but=CONTEXT_GENERATED, limit=MOST_MESSAGES
+    )
 
 
-def _blocks(wanted: Wanted, work: Work) -> list[Block]:
+_BLOCKS = f"""
+SELECT id, blocked_by, blocked_agent, reason, created_at FROM messaging_block
+WHERE blocked_agent = ANY(%(agents)s::text[])
+ORDER BY blocked_agent <> %(agent)s, created_at DESC, id LIMIT {MOST_BLOCKS + MOST_TEAM_BLOCKS}
+"""  # noqa: S608  constants of ours
+_OF_BLOCK = ("id", "blocked_by", "blocked_agent", "reason", "created_at")
+
+
+def _ask_blocks(wanted: Wanted, work: Work) -> Asked:
     """Against the agent first, then against others of the session."""
     others = {task.agent_id for task in work.team if task.agent_id and task.status in OPEN}
-    is_mine = When(blocked_agent=wanted.agent_id, then=Value(0))
-    rows = Block.objects.filter(blocked_agent__in=[wanted.agent_id, *sorted(others)])
-    place = Case(is_mine, default=Value(1), output_field=IntegerField())
-    return list(rows.order_by(place, "-created_at", "id")[: MOST_BLOCKS + MOST_TEAM_BLOCKS])
+    return _BLOCKS, {"agent": wanted.agent_id, "agents": [wanted.agent_id, *sorted(others)]}
 
 
 def _decisions_before(wanted: Wanted, talk: Talk) -> list[Decided]:
@@ -161,7 +184,7 @@ def _decisions_before(wanted: Wanted, talk: Talk) -> list[Decided]:
 
 _LISTS = (
     *("tasks", "messages", "blockings", "team_blocks", "history", "failures", "team"),
-    *("questions", "asked", "answers", "decisions", "entries"),
+    *("leases", "questions", "asked", "answers", "decisions", "entries"),
 )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 from messaging.models import Block, Message
-from projects.models import Project, Request, Subtask
+from projects.models import Lease, Project, Request, Subtask
 
 
 class Snapshot(TypedDict):
@@ -127,6 +127,7 @@ class Material:
     team_blocks: list[Block] = field(default_factory=list)  # that ask others to wait
     failures: list[Call] = field(default_factory=list)  # not mended since, newest first
     touches: list[Touch] = field(default_factory=list)  # of files, newest first
+    leases: list[Lease] = field(default_factory=list)  # its own that end soon, then others'
     questions: list[Asked] = field(default_factory=list)  # that wait for the agent's answer
     asked: list[Asked] = field(default_factory=list)  # its own, still without an answer
     answers: list[Asked] = field(default_factory=list)  # its own, answered, newest first

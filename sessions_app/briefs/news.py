@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import connection
 
+from dcm.lib.statements import fetch
 from realtime.selectors import Start, start_after
 
 
@@ -30,9 +31,7 @@ _HEAD = "SELECT epoch, seq FROM realtime_eventhead WHERE id = 1"
 
 def here() -> str:
     """The id of the newest event."""
-    with connection.cursor() as cursor:
-        cursor.execute(_HEAD)
-        epoch, seq = cursor.fetchone()
+    ((epoch, seq),) = fetch(_HEAD, {})
     return event_id(epoch, seq)
 
 

@@ -1,4 +1,4 @@
-"""What goes on in a session and is said there: one statement each.
+"""What goes on in a session and is said there: one statement each, which travel together.
 
 By hand, since a brief has ten milliseconds: making a statement of a queryset costs more than most
 of these take. Texts of up to a megabyte are read only as far as a line of a brief shows them.
@@ -6,17 +6,18 @@ of these take. Texts of up to a megabyte are read only as far as a line of a bri
 
 import json
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection
-
+from dcm.lib import statements
 from projects.models import Subtask, Task
 from sessions_app.briefs.material import Asked, Decided, Shared, Wanted
+from sessions_app.briefs.window import MOST_OWN
 
+Rows = Iterable[tuple[Any, ...]]
 OPEN = ["running", "blocked", "paused", "pending"]
 MOST_TASKS = 20
-MOST_OWN = 50
 MOST_TEAM = 40
 MOST_QUESTIONS = 20
 MOST_DECISIONS = 60
@@ -63,28 +64,29 @@ SELECT chosen.*, counts FROM chosen, progress
 """
 
 
-def work_of(wanted: Wanted) -> Work:
-    """The subtasks of the session."""
-    work = Work()
-    parameters: dict[str, Any] = {
+def ask_work(wanted: Wanted) -> statements.Asked:
+    return _WORK, {
         "agent": wanted.agent_id,
         "type": wanted.agent_type,
         "session": wanted.session_id,
         "open": OPEN,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_WORK, parameters)
-        for *columns, task_id, name, wave_number, is_own, rank, counts in cursor.fetchall():
-            subtask = Subtask(**dict(zip(_COLUMNS, columns, strict=True)))
-            subtask.result = json.loads(subtask.result) if subtask.result else None
-            subtask.task = Task(id=task_id, name=name, wave_number=wave_number)
-            work.progress = json.loads(counts)
-            if not is_own:
-                work.team.append(subtask)
-                continue
-            work.own_ids.append(subtask.id)
-            if rank < _ENDED and len(work.open_tasks) < MOST_TASKS:
-                work.open_tasks.append(subtask)
+
+
+def work_of(rows: Rows) -> Work:
+    """The subtasks of the session."""
+    work = Work()
+    for *columns, task_id, name, wave_number, is_own, rank, counts in rows:
+        subtask = Subtask(**dict(zip(_COLUMNS, columns, strict=True)))
+        subtask.result = json.loads(subtask.result) if subtask.result else None
+        subtask.task = Task(id=task_id, name=name, wave_number=wave_number)
+        work.progress = json.loads(counts)
+        if not is_own:
+            work.team.append(subtask)
+            continue
+        work.own_ids.append(subtask.id)
+        if rank < _ENDED and len(work.open_tasks) < MOST_TASKS:
+            work.open_tasks.append(subtask)
     return work
 
 
@@ -128,16 +130,18 @@ UNION ALL
 """
 
 
-def talk_of(wanted: Wanted) -> Talk:
+def ask_talk(wanted: Wanted) -> statements.Asked:
+    return _TALK, {"session": wanted.session_id, "agent": wanted.agent_id}
+
+
+def talk_of(rows: Rows) -> Talk:
     """What the agents of the session asked, decided and shared."""
     talk = Talk()
-    with connection.cursor() as cursor:
-        cursor.execute(_TALK, {"session": wanted.session_id, "agent": wanted.agent_id})
-        for kind, key, by, to, text, more, more_by in cursor.fetchall():
-            if kind == "question":
-                talk.questions.append(Asked(key, by, to, text, more, more_by))
-            elif kind == "decision":
-                talk.decisions.append(Decided(key, by, text, more))
-            else:
-                talk.entries.append(Shared(key, by, text, more))
+    for kind, key, by, to, text, more, more_by in rows:
+        if kind == "question":
+            talk.questions.append(Asked(key, by, to, text, more, more_by))
+        elif kind == "decision":
+            talk.decisions.append(Decided(key, by, text, more))
+        else:
+            talk.entries.append(Shared(key, by, text, more))
     return talk

@@ -16,6 +16,7 @@ from sessions_app.briefs import weights
 from sessions_app.briefs.agent_types import category_of, speciality_of
 from sessions_app.briefs.budget import mark
 from sessions_app.briefs.files import file_items
+from sessions_app.briefs.held import lease_items
 from sessions_app.briefs.items import (
     LONGEST_ID,
     LONGEST_PROMPT,
@@ -75,6 +76,7 @@ def _context(wanted: Wanted, material: Material, now: datetime, category: str) -
         **_team(wanted, material, weigh, now),
         **_messages(material, weigh),
         **file_items(wanted, material, weigh, now),
+        "leases": lease_items(wanted, material),
         "blockings": [block_item(block, weights.BLOCK) for block in material.blockings],
         "actions": [
             call_item(call, 0.45 - 0.04 * place) for place, call in enumerate(material.history[:5])

@@ -4,51 +4,69 @@ Inputs and outputs may be large and are stored apart: only the ends that a brief
 """
 
 import uuid
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Sequence
 
-from django.db import connection
-
-from sessions_app.briefs.material import Call, Touch
+from dcm.lib.keys.limits import limits
+from dcm.lib.statements import Asked
+from sessions_app.briefs.material import Call, Wanted
 
 WINDOW = 120
 """So many calls of the agent are looked at."""
+MOST_OWN = 50
 
 _COLUMNS = """
   id, tool_name, tool_type, exit_code, duration_ms, file_paths, created_at,
   CASE WHEN exit_code <> 0 OR file_paths = '{}' THEN left(input, 400) END AS asked,
   CASE WHEN exit_code <> 0 THEN right(output, 1500) END AS said
 """
-# Each subtask walks its own part of the index; all at once would be sorted.
-_OF_SUBTASKS = f"""
-SELECT mine.* FROM unnest(%(subtasks)s::uuid[]) AS one(id) CROSS JOIN LATERAL (
+
+
+def _of_subtasks(subtasks: str, condition: str) -> str:
+    # Each subtask walks its own part of the index; all at once would be sorted.
+    return f"""
+SELECT mine.* FROM ({subtasks}) AS one(id) CROSS JOIN LATERAL (
   SELECT {_COLUMNS} FROM projects_action WHERE subtask_id = one.id
   ORDER BY created_at DESC, id LIMIT {WINDOW}
-) mine ORDER BY created_at DESC, id LIMIT {WINDOW}
-"""
-_OF_SESSION = f"""
-SELECT {_COLUMNS} FROM projects_action WHERE session_id = %(session)s
-ORDER BY created_at DESC, id LIMIT {WINDOW}
-"""
-_OF_MAIN_AGENT = f"""
-SELECT {_COLUMNS} FROM projects_action WHERE session_id = %(session)s AND subtask_id IS NULL
-ORDER BY created_at DESC, id LIMIT {WINDOW}
+) mine WHERE {condition} ORDER BY created_at DESC, id LIMIT {WINDOW}
 """
 
 
-def calls_of_subtasks(subtasks: Collection[uuid.UUID]) -> list[Call]:
-    return _calls(_OF_SUBTASKS, subtasks=list(subtasks)) if subtasks else []
+_OWN_ELSEWHERE = f"""
+SELECT id FROM projects_subtask s WHERE (agent_id = %(agent)s OR agent_type = %(agent)s)
+  AND (%(projects)s::uuid[] IS NULL OR EXISTS (
+    SELECT FROM projects_task t JOIN projects_request r ON r.id = t.request_id
+    WHERE t.id = s.task_id AND r.project_id = ANY(%(projects)s::uuid[])))
+ORDER BY created_at DESC, id LIMIT {MOST_OWN}
+"""
+# Each part is looked for only when those before it are empty.
+_CALLS = f"""
+WITH own AS MATERIALIZED ({_of_subtasks("SELECT unnest(%(subtasks)s::uuid[])", "true")}),
+here AS MATERIALIZED (
+  SELECT {_COLUMNS} FROM projects_action
+  WHERE session_id = %(session)s AND (%(is_main)s OR subtask_id IS NULL)
+    AND NOT EXISTS (SELECT FROM own)
+  ORDER BY created_at DESC, id LIMIT {WINDOW}
+), elsewhere AS MATERIALIZED ({
+    _of_subtasks(_OWN_ELSEWHERE, "NOT EXISTS (SELECT FROM own) AND NOT EXISTS (SELECT FROM here)")
+})
+SELECT * FROM own UNION ALL SELECT * FROM here UNION ALL SELECT * FROM elsewhere
+ORDER BY created_at DESC, id
+"""
 
 
-def calls_of_session(session_id: str, *, only_main_agent: bool) -> list[Call]:
-    """Newest first. Hooks record what a session's main agent does without any subtask."""
-    return _calls(_OF_MAIN_AGENT if only_main_agent else _OF_SESSION, session=session_id)
+def ask_calls(wanted: Wanted, subtasks: Sequence[uuid.UUID]) -> Asked:
+    """Newest first: of its own subtasks here, else of the session, else of its own elsewhere.
 
-
-def _calls(statement: str, **parameters: Any) -> list[Call]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return [Call(*row) for row in cursor.fetchall()]
+    Hooks record what a session's main agent does without any subtask. To such an agent, which has
+    none of its own, all work of the session is its own.
+    """
+    return _CALLS, {
+        "agent": wanted.agent_id,
+        "session": wanted.session_id,
+        "subtasks": subtasks,
+        "is_main": not subtasks,
+        "projects": limits(),
+    }
 
 
 def unmended(calls: list[Call]) -> list[Call]:
@@ -115,21 +133,14 @@ ORDER BY touched_at DESC LIMIT 200
 _AT_WORK = ["running", "paused", "blocked"]
 
 
-def touches(
-    *,
-    session_id: str,
-    project_id: uuid.UUID | None,
-    subtasks: Collection[uuid.UUID],
-    is_main: bool,
-) -> list[Touch]:
+def ask_touches(
+    wanted: Wanted, subtasks: Sequence[uuid.UUID], project_id: uuid.UUID | None
+) -> Asked:
     """Who had to do with which file lately, newest first."""
-    wanted = {
-        "session": session_id,
+    return _TOUCHES, {
+        "session": wanted.session_id,
         "project": project_id,
-        "subtasks": list(subtasks),
-        "is_main": is_main,
+        "subtasks": subtasks,
+        "is_main": not subtasks,
         "at_work": _AT_WORK,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_TOUCHES, wanted)
-        return [Touch(*row) for row in cursor.fetchall()]

@@ -87,6 +87,7 @@ class Migration(migrations.Migration):
                 ('coordination', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='entries', to='sessions_app.coordination')),
             ],
             options={
+                'verbose_name_plural': 'context entries',
                 'indexes': [models.Index(models.F('coordination'), models.F('number'), name='context_order')],
                 'constraints': [models.UniqueConstraint(fields=('coordination', 'key_hash'), name='context_key')],
             },

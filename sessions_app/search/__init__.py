@@ -36,6 +36,7 @@ class Wanted:
 
     agent_id: done, sent, received, shared, asked or decided by this agent. since: inclusive, until:
     not. reader: whose direct messages are found, beside those to all; nobody's by default.
+    reads_all: everybody's, for people who may read them anyway.
     """
 
     text: str
@@ -46,6 +47,7 @@ class Wanted:
     since: datetime | None = None
     until: datetime | None = None
     reader: str | None = None
+    reads_all: bool = False
     limit: int = 20
     cursor: str | None = None
 
@@ -171,6 +173,7 @@ def _best(wanted: Wanted, terms: Terms, began_at: datetime, after: _Place | None
         "session_id": wanted.session_id,
         "agent_id": wanted.agent_id,
         "reader": wanted.reader,
+        "reads_all": wanted.reads_all,
         "limit": wanted.limit,
         "score": after and after.score,
         "at": after and after.at,

@@ -98,7 +98,7 @@ _MESSAGE = Kind(
     of_project="t.project_id = %(project_id)s",
     of_agent="(t.from_agent = %(agent_id)s OR t.to_agent = %(agent_id)s)",
     readable="(t.expires_at IS NULL OR t.expires_at > now()) AND"
-    " (t.to_agent IS NULL OR %(reader)s IN (t.from_agent, t.to_agent))",
+    " (t.to_agent IS NULL OR %(reads_all)s OR %(reader)s IN (t.from_agent, t.to_agent))",
 )
 
 

@@ -204,8 +204,8 @@ def mark_compacted(*, session_id: str, agent_id: str, summary: str | None, at: d
         return bool(cursor.rowcount)
 
 
-def _notify(brief: Brief) -> Message:
-    return send_message(
+def _notify(brief: Brief) -> None:
+    send_message(
         from_agent=SENDER,
         to_agent=brief.agent_id,
         topic=CONTEXT_GENERATED,

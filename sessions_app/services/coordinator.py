@@ -8,11 +8,15 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.utils import timezone
 
 from dcm.lib.errors import DomainError, NotFound
+from dcm.lib.postgresql.base import Queued
+from dcm.lib.rows import columns, insert, row
+from dcm.lib.statements import ask, fetch
 from realtime.channel_names import agent_channel, session_channel
 from realtime.events import (
     AgentJoined,
@@ -24,7 +28,7 @@ from realtime.events import (
     QuestionAnswered,
     QuestionAsked,
 )
-from realtime.publish import publish, publish_all
+from realtime.publish import publish_all
 from sessions_app.coordinator_objects import (
     agent_object,
     decision_object,
@@ -116,18 +120,19 @@ def join_session(
     turn = _take_turn(session_id)
     there = CoordinatedAgent.objects.there(session_id).count()
     _refuse_full(there, MOST_AGENTS, "agents")
-    agent = CoordinatedAgent.objects.create(
+    agent = CoordinatedAgent(
         id=str(uuid.uuid4()),
-        coordination_id=turn.coordination_id,
-        number=turn.number,
+        coordination_id=turn.place.coordination_id,
+        number=turn.place.number,
         name=name,
         role=role,
         repo_path=repo_path,
         owner=owner,
-        connected_at=turn.at,
-        last_seen_at=turn.at,
+        connected_at=turn.place.at,
+        last_seen_at=turn.place.at,
     )
-    publish(_joined(session_id, agent), to=[session_channel(session_id)])
+    insert(agent)
+    turn.publish(_joined(session_id, agent))
     return agent
 
 
@@ -141,7 +146,7 @@ def leave_session(*, session_id: str, agent_id: str) -> bool:
     known = known.exclude(departure=Departure.LEFT)
     if not known.exists():
         return False
-    _take_turn(session_id)
+    turn = _take_turn(session_id)
     agent = known.first()
     if agent is None:
         return False
@@ -149,7 +154,7 @@ def leave_session(*, session_id: str, agent_id: str) -> bool:
     agent.departure = Departure.LEFT
     agent.save(update_fields=["departure"])
     if was_there:
-        publish(_left(session_id, agent), to=[session_channel(session_id)])
+        turn.publish(_left(session_id, agent))
     return True
 
 
@@ -158,7 +163,7 @@ def leave_absent_agents() -> int:
 
     Publishes agent.left for each. One that is named again later comes back by itself.
     """
-    absent = CoordinatedAgent.objects.silent_since(timezone.now() - GRACE)
+    absent = CoordinatedAgent.objects.silent_for(GRACE)
     sessions = absent.values_list("coordination__session_id", flat=True)
     return sum(_leave_absent(session_id) for session_id in sorted(set(sessions)))
 
@@ -166,9 +171,9 @@ def leave_absent_agents() -> int:
 @transaction.atomic
 def _leave_absent(session_id: str) -> int:
     turn = _take_turn(session_id)
-    silent = CoordinatedAgent.objects.silent_since(turn.at - GRACE)
+    silent = CoordinatedAgent.objects.silent_for(GRACE)
     agents = list(
-        silent.filter(coordination=turn.coordination_id)
+        silent.filter(coordination=turn.place.coordination_id)
         .select_for_update(no_key=True)
         .order_by("number")
     )
@@ -186,7 +191,7 @@ WITH heard AS (
   -- One that is locked is being renewed by somebody else.
   ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 )
-UPDATE sessions_app_coordinatedagent AS agent SET last_seen_at = %s FROM heard
+UPDATE sessions_app_coordinatedagent AS agent SET last_seen_at = now() FROM heard
 WHERE agent.id = heard.id
 """
 
@@ -194,7 +199,7 @@ WHERE agent.id = heard.id
 def renew_agents(agent_ids: Collection[str]) -> None:
     """These agents are there now."""
     with connection.cursor() as cursor:
-        cursor.execute(_RENEW, [list(agent_ids), timezone.now()])
+        cursor.execute(_RENEW, [list(agent_ids)])
 
 
 def refuse_agent_of_another(*, agent_id: str, owner: str) -> None:
@@ -206,17 +211,19 @@ def refuse_agent_of_another(*, agent_id: str, owner: str) -> None:
 
 # --- context ----------------------------------------------------------------------------------
 
-_SHARE = """
+_SHARE = f"""
 INSERT INTO sessions_app_contextentry AS known
   (id, coordination_id, number, key, key_hash, value, tags, created_by, updated_by, version,
    created_at, updated_at)
-VALUES (%(id)s, %(coordination)s, %(number)s, %(key)s, %(key_hash)s, %(value)s, %(tags)s::text[],
-        %(agent_id)s, %(agent_id)s, %(number)s, %(at)s, %(at)s)
+SELECT %(id)s, turn.id, turn.last_number, %(key)s, %(key_hash)s, %(value)s, %(tags)s::text[],
+       %(agent_id)s, %(agent_id)s, turn.last_number, now.at, now.at
+FROM sessions_app_coordination turn, (SELECT clock_timestamp() AS at) now
+WHERE turn.session_id = %(session_id)s
 ON CONFLICT (coordination_id, key_hash) DO UPDATE SET
   value = EXCLUDED.value, tags = EXCLUDED.tags, updated_by = EXCLUDED.updated_by,
   version = EXCLUDED.version, updated_at = EXCLUDED.updated_at
-RETURNING *
-"""
+RETURNING {columns(ContextEntry, "known")}
+"""  # noqa: S608  names of ours
 
 
 @transaction.atomic
@@ -238,25 +245,23 @@ def share_context(
     _refuse_large(key, value, "".join(tags))
     if len(tags) > MOST_TAGS:
         raise TooManyTags
-    turn = _take_turn(session_id)
+    turn = _take_turn(session_id, agent_id)
     _refuse_changed(session_id, key, expected_version)
     values = {
         "id": uuid.uuid4(),
-        "coordination": turn.coordination_id,
-        "number": turn.number,
+        "session_id": session_id,
         "key": key,
         "key_hash": ContextEntry.hash_of(key),
         "value": value,
         "tags": list(tags),
         "agent_id": agent_id,
-        "at": turn.at,
     }
-    entry = ContextEntry.objects.raw(_SHARE, values)[0]
+    (shared,) = fetch(_SHARE, values)
+    entry = row(ContextEntry, shared)
     if entry.version == entry.number:
         others = ContextEntry.objects.of(session_id).exclude(id=entry.id).count()
         _refuse_full(others, MOST_KEYS, "keys")
-    changed = ContextChanged(session_id=session_id, entry=entry_object(entry))
-    _publish_for(agent_id, turn, changed)
+    turn.publish(ContextChanged(session_id=session_id, entry=entry_object(entry)))
     return entry
 
 
@@ -266,14 +271,13 @@ def delete_context(*, session_id: str, key: str, expected_version: int | None = 
     entries = ContextEntry.objects.of(session_id).with_key(key)
     if not entries.exists():
         raise EntryNotFound
-    _take_turn(session_id)
+    turn = _take_turn(session_id)
     _refuse_changed(session_id, key, expected_version)
     entry = entries.first()
     if entry is None:
         raise EntryNotFound
     entry.delete()
-    deleted = ContextDeleted(session_id=session_id, entry=entry_object(entry))
-    publish(deleted, to=[session_channel(session_id)])
+    turn.publish(ContextDeleted(session_id=session_id, entry=entry_object(entry)))
 
 
 def _refuse_changed(session_id: str, key: str, expected_version: int | None) -> None:
@@ -296,20 +300,21 @@ def ask_question(
     Publishes question.asked. Raises TooLarge, SessionIdTooLong, SessionFull.
     """
     _refuse_large(question)
-    turn = _take_turn(session_id)
+    turn = _take_turn(session_id, agent_id)
     pending = Question.objects.of(session_id).pending().count()
     _refuse_full(pending, MOST_PENDING_QUESTIONS, "pending questions")
-    asked = Question.objects.create(
+    asked = Question(
         id=str(uuid.uuid4()),
-        coordination_id=turn.coordination_id,
-        number=turn.number,
+        coordination_id=turn.place.coordination_id,
+        number=turn.place.number,
         question=question,
         asked_by=agent_id,
         to_agent=to_agent,
-        created_at=turn.at,
+        created_at=turn.place.at,
     )
+    insert(asked)
     event = QuestionAsked(session_id=session_id, question=question_object(asked))
-    _publish_for(agent_id, turn, event, addressee=to_agent)
+    turn.publish(event, addressee=to_agent)
     return asked
 
 
@@ -323,14 +328,14 @@ def answer_question(*, session_id: str, question_id: str, answer: str, agent_id:
     questions = Question.objects.of(session_id).filter(id=question_id)
     if not questions.exists():
         raise QuestionNotFound(f"Question not found: {question_id}")
-    turn = _take_turn(session_id)
+    turn = _take_turn(session_id, agent_id)
     question = questions.get()
     question.newest_answer = Answer.objects.create(
-        question=question, answer=answer, answered_by=agent_id, answered_at=turn.at
+        question=question, answer=answer, answered_by=agent_id, answered_at=turn.place.at
     )
     question.save(update_fields=["newest_answer"])
     event = QuestionAnswered(session_id=session_id, question=question_object(question))
-    _publish_for(agent_id, turn, event, addressee=question.to_agent)
+    turn.publish(event, addressee=question.to_agent)
     return question
 
 
@@ -346,18 +351,18 @@ def log_decision(
     Publishes decision.logged. Raises TooLarge, SessionIdTooLong, SessionFull.
     """
     _refuse_large(decision, rationale or "")
-    turn = _take_turn(session_id)
+    turn = _take_turn(session_id, agent_id)
     _refuse_full(Decision.objects.of(session_id).count(), MOST_DECISIONS, "decisions")
-    logged = Decision.objects.create(
-        coordination_id=turn.coordination_id,
-        number=turn.number,
+    logged = Decision(
+        coordination_id=turn.place.coordination_id,
+        number=turn.place.number,
         decision=decision,
         rationale=rationale,
         decided_by=agent_id,
-        created_at=turn.at,
+        created_at=turn.place.at,
     )
-    event = DecisionLogged(session_id=session_id, decision=decision_object(logged))
-    _publish_for(agent_id, turn, event)
+    insert(logged)
+    turn.publish(DecisionLogged(session_id=session_id, decision=decision_object(logged)))
     return logged
 
 
@@ -366,9 +371,28 @@ def log_decision(
 
 @dataclass(frozen=True)
 class _Turn:
-    """The writer's place in the order of its session, and the moment of it."""
+    """The writer's place in the order of its session; looking at it makes the trip."""
 
     session_id: str
+    _taken: Queued
+    _heard: Queued | None
+
+    @cached_property
+    def place(self) -> "_Place":
+        return _Place(*self._taken.values[0])
+
+    def publish(self, event: Event, *, addressee: str | None = None) -> None:
+        """Announce what was done, and before it that the agent is back if it was absent."""
+        session = session_channel(self.session_id)
+        heard = [row(CoordinatedAgent, each) for each in self._heard.values] if self._heard else []
+        back = [_joined(self.session_id, a) for a in heard if a.number == self.place.number]
+        to = [session] if addressee is None else [session, agent_channel(addressee)]
+        publish_all([*((each, [session]) for each in back), (event, to)])
+
+
+class _Place(NamedTuple):
+    """at: the moment of it."""
+
     coordination_id: int
     number: int
     at: datetime
@@ -376,45 +400,32 @@ class _Turn:
 
 _TAKE_TURN = """
 INSERT INTO sessions_app_coordination AS known (session_id, last_number, created_at)
-VALUES (%s, 1, now())
+VALUES (%(session_id)s, 1, now())
 ON CONFLICT (session_id) DO UPDATE SET last_number = known.last_number + 1
-RETURNING id, last_number
+RETURNING id, last_number, clock_timestamp()
 """
+_HEAR = f"""
+UPDATE sessions_app_coordinatedagent AS agent SET
+  last_seen_at = clock_timestamp(),
+  number = CASE WHEN departure IS NULL THEN number ELSE turn.last_number END,
+  departure = NULL
+FROM sessions_app_coordination turn
+WHERE agent.id = %(agent_id)s AND agent.coordination_id = turn.id
+  AND turn.session_id = %(session_id)s AND (departure IS NULL OR departure = 'absent')
+RETURNING {columns(CoordinatedAgent, "agent")}
+"""  # noqa: S608  names of ours
 
 
-def _take_turn(session_id: str) -> _Turn:
+def _take_turn(session_id: str, agent_id: str | None = None) -> _Turn:
     """Wait until other writers of this session have committed; they wait for us from here on.
 
-    Every write begins so, which also makes the limits exact. Raises SessionIdTooLong.
+    Every write begins so, which also makes the limits exact. agent_id: who writes, and so is
+    there. Raises SessionIdTooLong.
     """
     if len(session_id) > LONGEST_SESSION_ID:
         raise SessionIdTooLong
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE_TURN, [session_id])
-        coordination_id, number = cursor.fetchone()
-    return _Turn(session_id, coordination_id, number, timezone.now())
-
-
-_HEAR = """
-UPDATE sessions_app_coordinatedagent SET
-  last_seen_at = %(at)s,
-  number = CASE WHEN departure IS NULL THEN number ELSE %(number)s END,
-  departure = NULL
-WHERE id = %(agent_id)s AND coordination_id = %(coordination)s
-  AND (departure IS NULL OR departure = 'absent')
-RETURNING *
-"""
-
-
-def _publish_for(agent_id: str, turn: _Turn, event: Event, *, addressee: str | None = None) -> None:
-    """Announce what this agent did, and before it that the agent is back if it was absent."""
-    values = {"agent_id": agent_id, "coordination": turn.coordination_id}
-    values |= {"at": turn.at, "number": turn.number}
-    heard = list(CoordinatedAgent.objects.raw(_HEAR, values))
-    session = session_channel(turn.session_id)
-    back = [(_joined(turn.session_id, a), [session]) for a in heard if a.number == turn.number]
-    to = [session] if addressee is None else [session, agent_channel(addressee)]
-    publish_all([*back, (event, to)])
+    writer = {"session_id": session_id, "agent_id": agent_id}
+    return _Turn(session_id, ask(_TAKE_TURN, writer), ask(_HEAR, writer) if agent_id else None)
 
 
 def _joined(session_id: str, agent: CoordinatedAgent) -> AgentJoined:

@@ -3,14 +3,14 @@
 import uuid
 from typing import Any, NamedTuple
 
-from projects.models import LeaseBook, Project
+from dcm.lib.statements import fetch
+from projects.models import LeaseBook
 from projects.path_patterns import path_in_project
 from projects.services.edits import begin_edit
 from projects.services.lease_book import TooManyLeases
 from projects.services.leases import in_words
 from projects.services.projects import ProjectNotFound
 from sessions_app.hook_events import HookEvent
-from sessions_app.models import Session
 
 EDIT_TOOLS = frozenset({"Edit", "Write", "MultiEdit", "NotebookEdit"})
 
@@ -21,6 +21,7 @@ class Place(NamedTuple):
     project_id: uuid.UUID
     project_path: str
     mode: str | None
+    last_token: int
 
 
 def is_edit(event: HookEvent) -> bool:
@@ -28,17 +29,32 @@ def is_edit(event: HookEvent) -> bool:
     return event.label("tool_name") in EDIT_TOOLS and not event.is_late
 
 
+_PLACE = """
+SELECT project.id, project.path, book.mode, book.last_token
+FROM {project} LEFT JOIN projects_leasebook book ON book.project_id = project.id
+WHERE {which}
+"""
+_OF_SESSION = _PLACE.format(
+    project="sessions_app_session session"
+    " JOIN projects_project project ON project.id = session.project_id",
+    which="session.id = %(id)s",
+)
+_OF_PROJECT = _PLACE.format(project="projects_project project", which="project.id = %(id)s")
+
+
 def place_of_session(session_id: str) -> Place | None:
-    """None without a session or a project of it."""
-    found = Session.objects.filter(id=session_id, project__isnull=False)
-    columns = ("project_id", "project__path", "project__lease_book__mode")
-    return next((Place(*row) for row in found.values_list(*columns)), None)
+    """None without a session or a project of it. The caller may speak for this session."""
+    return _place(_OF_SESSION, session_id)
 
 
 def place_of_project(project_id: uuid.UUID) -> Place | None:
-    found = Project.objects.filter(id=project_id)
-    columns = ("id", "path", "lease_book__mode")
-    return next((Place(*row) for row in found.values_list(*columns)), None)
+    return _place(_OF_PROJECT, project_id)
+
+
+def _place(statement: str, which: object) -> Place | None:
+    for project_id, path, mode, last_token in fetch(statement, {"id": which}):
+        return Place(project_id, path, mode, last_token or 0)
+    return None
 
 
 def opinion_on(event: HookEvent, *, agent_id: str, place: Place) -> dict[str, Any]:
@@ -61,6 +77,7 @@ def _held_against(event: HookEvent, path: str, agent_id: str, place: Place) -> s
             path=path,
             agent_id=agent_id,
             session_id=event.session_id,
+            last_token=place.last_token,
         )
     except (ProjectNotFound, TooManyLeases):
         return None  # no reason to keep an agent from its work

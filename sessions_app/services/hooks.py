@@ -9,17 +9,22 @@ import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from dcm.lib.deadlocks import again_after_deadlock
+from dcm.lib.postgresql.base import Queued
 from dcm.lib.redaction.services import clean_event
+from dcm.lib.statements import ask
+from messaging.services.registry import end_agents_of
 from projects.models import Request, Subtask, Task
 from projects.services.actions import NewAction
+from projects.services.claim_ends import drop_claims
+from projects.services.claims import renew_claims
 from projects.services.edits import renew_edits
 from projects.services.leases import drop_leases
 from projects.services.projects import upsert_project
@@ -27,10 +32,12 @@ from projects.services.requests import create_request, update_request
 from projects.services.subtasks import create_subtask, update_subtask
 from projects.services.tasks import create_task, update_task
 from projects.tool_types import AGENT_TOOLS, classify, guess_prompt_type
-from realtime.publish import append
+from realtime.publish import Addressed, append
+from sessions_app.agent_states import agent_of, sign_of
 from sessions_app.briefs import Brief, generate_brief
 from sessions_app.hook_events import HookEvent, as_label, as_text, cut, shorten
 from sessions_app.models import Session, ToolStart
+from sessions_app.services.attention import Attention, attend, listen
 from sessions_app.services.compact import begin_compaction, end_compaction, restore_context
 from sessions_app.services.edit_hooks import is_edit, opinion_on, place_of_project, place_of_session
 from sessions_app.services.sessions import (
@@ -38,6 +45,7 @@ from sessions_app.services.sessions import (
     resume_session,
     update_session,
 )
+from sessions_app.services.shell_hooks import report_writes
 
 logger = logging.getLogger("dcm.hooks")
 
@@ -49,17 +57,26 @@ _NAMESPACE = uuid.UUID("6d8a5f0e-6d0c-4a8e-9b8e-0b4f4a1f6c55")
 Reply = dict[str, Any]
 
 
-@again_after_deadlock
-@transaction.atomic
 def take_event(event: HookEvent) -> Reply:
     """Record the event without its secrets; what the host reads in answer, {} for no opinion.
 
-    Tool calls that ended go by finished_call(). Publishes what the rows it changes publish.
+    Tool calls that ended go by finished_call(). Publishes what the rows it changes publish, and
+    what attend() does.
     """
+    reply, attention = _take(event)
+    if attention is None or not attention.is_needed:
+        return reply
+    handed = attend(attention)
+    return reply if reply or not handed else _output(event, **handed)
+
+
+@again_after_deadlock
+@transaction.atomic
+def _take(event: HookEvent) -> tuple[Reply, Attention | None]:
     event = _without_secrets(event)
     reply = _answer(event)
-    _keep_files(event)
-    return reply
+    _keep_what_it_holds(event)
+    return reply, listen(event)
 
 
 def _answer(event: HookEvent) -> Reply:
@@ -75,26 +92,56 @@ def _answer(event: HookEvent) -> Reply:
     return {}
 
 
-def _keep_files(event: HookEvent) -> None:
+def _keep_what_it_holds(event: HookEvent) -> None:
     if not event.is_late:
-        renew_edits(session_id=event.session_id, agent_id=_agent_id(event))
+        agent_id = agent_of(event)
+        renew_edits(session_id=event.session_id, agent_id=agent_id)
+        renew_claims(
+            agent_id=agent_id, session_id=event.session_id if agent_id == event.session_id else None
+        )
+
+
+class Finished(NamedTuple):
+    """A tool call to record, and what is to be seen to once it is."""
+
+    action: NewAction
+    attention: Attention | None
+
+
+_HAS_PLACE = """
+SELECT EXISTS (SELECT FROM sessions_app_session
+               WHERE id = %(session_id)s AND (project_id IS NOT NULL OR %(cwd)s::text IS NULL))
+   AND (%(subtask_id)s::uuid IS NULL
+        OR EXISTS (SELECT FROM projects_subtask WHERE id = %(subtask_id)s))
+"""
 
 
 @again_after_deadlock
-@transaction.atomic
-def finished_call(event: HookEvent) -> NewAction | None:
-    """The tool call to record; None when the event names no tool."""
+def finished_call(event: HookEvent) -> Finished | None:
+    """None when the event names no tool."""
     tool_name = event.label("tool_name")
     if tool_name is None:
         return None
+    arrived_at = timezone.now()
     event = _without_secrets(event)
-    session = _session(event)
-    tool_use_id = event.label("tool_use_id")
+    agent_id = event.label("agent_id")
+    subtask_id = _id_of(event, "subagent", agent_id) if agent_id else None
+    with transaction.atomic():
+        # One trip to the database, as long as nobody asks for the rows.
+        place = ask(
+            _HAS_PLACE,
+            {"session_id": event.session_id, "cwd": event.cwd, "subtask_id": subtask_id},
+        )
+        started = _take_start(event)
+        _keep_what_it_holds(event)
+        attention = listen(event)
+    if place.values != [(True,)]:
+        subtask_id = _make_place(event)
+    began_at, duration_ms = _began(event, started, arrived_at)
     tool_input = event.object("tool_input")
     tool = classify(tool_name, tool_input)
-    subtask = _subtask_of_subagent(event, session)
-    _keep_files(event)
-    return NewAction(
+    tool_use_id = event.label("tool_use_id")
+    action = NewAction(
         id=_id_of(event, "action", tool_use_id) if tool_use_id else None,
         tool_name=tool.name,
         tool_type=tool.type,
@@ -102,12 +149,32 @@ def finished_call(event: HookEvent) -> NewAction | None:
         output=event.output,
         file_paths=event.file_paths,
         exit_code=event.exit_code,
-        duration_ms=_duration_ms(event, tool_use_id),
-        subtask_id=subtask.id if subtask else None,
+        duration_ms=duration_ms,
+        subtask_id=subtask_id,
         session_id=event.session_id,
         project_path=event.cwd,
         created_at=event.at,
     )
+    return Finished(action, attention and replace(attention, began_at=began_at))
+
+
+@transaction.atomic
+def _make_place(event: HookEvent) -> uuid.UUID | None:
+    """The event's session, and the id of its subagent's subtask if it has any."""
+    subtask = _subtask_of_subagent(event, _session(event))
+    return subtask.id if subtask else None
+
+
+def after_call(event: HookEvent, attention: Attention | None, files: list[str]) -> Reply:
+    """What the host reads in answer to a call that was recorded. files: that a shell wrote.
+
+    Publishes what report_writes() and attend() do.
+    """
+    hint = report_writes(event, files) if files else None
+    needed = attention is not None and attention.is_needed
+    handed = attend(attention).get("additionalContext") if attention and needed else None
+    told = [text for text in (hint, handed) if text]
+    return _output(event, additionalContext="\n\n".join(told)) if told else {}
 
 
 def _without_secrets(event: HookEvent) -> HookEvent:
@@ -132,7 +199,7 @@ def _output(event: HookEvent, **fields: Any) -> Reply:
 
 def _brief(event: HookEvent) -> Brief:
     return generate_brief(
-        agent_id=_agent_id(event),
+        agent_id=agent_of(event),
         session_id=event.session_id,
         agent_type=_agent_type(event),
         max_tokens=MOST_BRIEF_TOKENS,
@@ -143,7 +210,7 @@ def _restored(event: HookEvent) -> Brief:
     """Without the summary: the host itself has that."""
     restored = restore_context(
         session_id=event.session_id,
-        agent_id=_agent_id(event),
+        agent_id=agent_of(event),
         agent_type=_agent_type(event),
         max_tokens=MOST_BRIEF_TOKENS,
     )
@@ -178,17 +245,20 @@ def _end_turn(event: HookEvent) -> None:
 def _end_session(event: HookEvent) -> None:
     session = _session(event, locked=True)
     _end_requests(event, Request.Status.COMPLETED)
-    released = drop_leases(session_id=event.session_id)
+    told = drop_claims(session_id=event.session_id)
+    told += drop_leases(session_id=event.session_id)
+    reason = sign_of(event).reason
+    told += end_agents_of(event.session_id, reason=reason, event=event.name)
     if session.ended_at is None:
         update_session(event.session_id, ended_at=event.at)
-    append(released)
+    append(told)
 
 
 def _begin_compaction(event: HookEvent) -> None:
     _session(event)
     begin_compaction(
         session_id=event.session_id,
-        agent_id=_agent_id(event),
+        agent_id=agent_of(event),
         agent_type=_agent_type(event),
         trigger=event.label("trigger"),
     )
@@ -198,7 +268,7 @@ def _end_compaction(event: HookEvent) -> None:
     _session(event)
     end_compaction(
         session_id=event.session_id,
-        agent_id=_agent_id(event),
+        agent_id=agent_of(event),
         agent_type=_agent_type(event),
         summary=as_text(event.fields.get("compact_summary")),
         at=event.at,
@@ -220,7 +290,7 @@ def _opinion_on_edit(event: HookEvent) -> dict[str, Any]:
     if place is None and event.cwd:
         # The session is made by a later event: to make one is to publish, and leases come before.
         place = place_of_project(_project_id(event.cwd))
-    return opinion_on(event, agent_id=_agent_id(event), place=place) if place else {}
+    return opinion_on(event, agent_id=agent_of(event), place=place) if place else {}
 
 
 def _note_start(event: HookEvent) -> None:
@@ -229,31 +299,42 @@ def _note_start(event: HookEvent) -> None:
         return
     starts_subagent = event.label("tool_name") in AGENT_TOOLS
     tool_input = event.object("tool_input") if starts_subagent else {}
-    start = ToolStart(
-        tool_use_id=tool_use_id,
-        session_id=event.session_id,
-        agent_type=as_label(tool_input.get("subagent_type")),
-        description=as_text(tool_input.get("description") or tool_input.get("prompt")),
-    )
-    ToolStart.objects.bulk_create([start], ignore_conflicts=True)
+    start = {
+        "tool_use_id": tool_use_id,
+        "session_id": event.session_id,
+        "agent_type": as_label(tool_input.get("subagent_type")),
+        "description": as_text(tool_input.get("description") or tool_input.get("prompt")),
+    }
+    ask(_NOTE_START, start)
 
 
-def _duration_ms(event: HookEvent, tool_use_id: str | None) -> int | None:
-    """As the host measured it, else since its start was told."""
-    started_at = _take_start(tool_use_id) if tool_use_id else None
-    if event.duration_ms is not None or started_at is None:
-        return event.duration_ms
-    return max(0, round((timezone.now() - started_at).total_seconds() * 1000))
+_NOTE_START = """
+INSERT INTO sessions_app_toolstart (tool_use_id, session_id, agent_type, description, started_at)
+VALUES (%(tool_use_id)s, %(session_id)s, %(agent_type)s, %(description)s, clock_timestamp())
+ON CONFLICT DO NOTHING
+"""
+_TAKE_START = """
+DELETE FROM sessions_app_toolstart WHERE tool_use_id = %(tool_use_id)s RETURNING started_at
+"""
 
 
-def _take_start(tool_use_id: str) -> datetime | None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM sessions_app_toolstart WHERE tool_use_id = %s RETURNING started_at",
-            [tool_use_id],
-        )
-        row = cursor.fetchone()
-    return row[0] if row else None
+def _take_start(event: HookEvent) -> Queued | None:
+    tool_use_id = event.label("tool_use_id")
+    return ask(_TAKE_START, {"tool_use_id": tool_use_id}) if tool_use_id else None
+
+
+def _began(
+    event: HookEvent, started: Queued | None, arrived_at: datetime
+) -> tuple[datetime | None, int | None]:
+    """When the call began, and how many milliseconds it took.
+
+    As the host measured it, else since its start was told.
+    """
+    if event.duration_ms is not None:
+        return arrived_at - timedelta(milliseconds=event.duration_ms), event.duration_ms
+    for (started_at,) in started.values if started else []:
+        return started_at, max(0, round((arrived_at - started_at).total_seconds() * 1000))
+    return None, None
 
 
 # --- subagents and the host's own tasks -------------------------------------------------------
@@ -267,12 +348,17 @@ def _stop_subagent(event: HookEvent) -> None:
     session = _session(event, locked=True)
     # Before anything is published, as below; a session's main agent does not end so.
     agent_id = event.label("agent_id")
-    released = drop_leases(session_id=event.session_id, agent_id=agent_id) if agent_id else []
+    released = _drop_all(event.session_id, agent_id) if agent_id else []
     subtask = _subtask_of_subagent(event, session)
     if subtask is not None:
         message = as_text(event.fields.get("last_assistant_message"))
         _complete(subtask, {"message": message} if message else None)
     append(released)
+
+
+def _drop_all(session_id: str, agent_id: str) -> list[Addressed]:
+    claims = drop_claims(session_id=session_id, agent_id=agent_id)
+    return claims + drop_leases(session_id=session_id, agent_id=agent_id)
 
 
 def _create_host_task(event: HookEvent) -> None:
@@ -296,6 +382,7 @@ def _host_task(event: HookEvent) -> Subtask | None:
         description=lambda: description,
         agent_id=event.label("teammate_name"),
         status=Subtask.Status.PENDING,
+        is_claimable=False,
     )
 
 
@@ -412,11 +499,6 @@ def _held(session_id: str) -> Session | None:
 
 def _project_id(path: str) -> uuid.UUID:
     return upsert_project(path=path, name=PurePosixPath(path).name or None).id
-
-
-def _agent_id(event: HookEvent) -> str:
-    """A session's main agent goes by the session's own id."""
-    return event.label("agent_id") or event.session_id
 
 
 def _agent_type(event: HookEvent) -> str:

@@ -13,13 +13,14 @@ from django.utils import timezone
 from dcm.lib import wire
 from dcm.lib.errors import Conflict, NotFound
 from dcm.lib.statements import execute
+from messaging.services.registry import end_agents_of, forget_agents_of
 from projects.models import Project
 from projects.services.actions import NewAction
 from projects.services.projects import ProjectNotFound
 from projects.signals import actions_recorded, project_deleting
 from realtime.channel_names import GLOBAL, session_channel
 from realtime.events import SessionCreated, SessionDeleted, SessionEnded, SessionEvent
-from realtime.publish import publish
+from realtime.publish import append, publish
 from sessions_app.models import Session
 
 
@@ -94,14 +95,17 @@ def resume_session(session_id: str) -> Session:
 def update_session(session_id: str, **changes: Any) -> Session:
     """Set what is given: ended_at, and counters as absolute values.
 
-    Publishes session.ended when ended_at is given. Raises SessionNotFound.
+    With ended_at its agents have ended, too. Publishes session.ended then, and what end_agents_of()
+    has to announce. Raises SessionNotFound.
     """
     session = _locked(session_id)
     for name, value in changes.items():
         setattr(session, name, value)
     session.save(update_fields=list(changes))
     if "ended_at" in changes:
+        ended = end_agents_of(session_id, reason="its session ended", event="SessionEnd")
         _announce(session, SessionEnded)
+        append(ended)
     return session
 
 
@@ -109,6 +113,7 @@ def update_session(session_id: str, **changes: Any) -> Session:
 def delete_session(session_id: str) -> None:
     """Its requests stay. Publishes session.deleted. Raises SessionNotFound."""
     session = _locked(session_id)
+    forget_agents_of(session_id)
     Session.objects.filter(id=session_id).delete()
     _announce(session, SessionDeleted)
 

@@ -6,6 +6,7 @@ where a refused handshake would only make it try again.
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from dcm.lib.errors import DomainError
@@ -17,6 +18,14 @@ from sessions_app.services.coordinator import DEFAULT_SESSION, LONGEST_SESSION_I
 from sessions_app.trpc.procedures import Caller
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+class Admitted(NamedTuple):
+    """key_id: of the key that it came in with, "" for none. expires_at_ms: of its token, if any."""
+
+    caller: Caller
+    key_id: str = ""
+    expires_at_ms: int | None = None
 
 
 class Unauthorized(DomainError):
@@ -55,8 +64,8 @@ def header_token(headers: Mapping[bytes, bytes]) -> str:
     return key_in(*named)
 
 
-async def identify(*, token: str, session: str) -> tuple[Caller, str]:
-    """The caller with this key or token, and the id of its key, "" for none.
+async def identify(*, token: str, session: str) -> Admitted:
+    """The caller with this key or token.
 
     session: the one that it names; "" is none. Raises Unauthorized, SessionOfAnother,
     InvalidSession, TokenNeeded.
@@ -66,16 +75,16 @@ async def identify(*, token: str, session: str) -> tuple[Caller, str]:
     if not token:
         if keys_are_asked_for():
             raise Unauthorized
-        return Caller(session or DEFAULT_SESSION), ""
+        return Admitted(Caller(session or DEFAULT_SESSION))
     holder = await ring.find(token)
     if holder is not None:
         if holder.is_limited:
             raise TokenNeeded
-        return Caller(session or DEFAULT_SESSION), holder.key_id
+        return Admitted(Caller(session or DEFAULT_SESSION), holder.key_id)
     return await _by_token(token, session)
 
 
-async def _by_token(token: str, session: str) -> tuple[Caller, str]:
+async def _by_token(token: str, session: str) -> Admitted:
     try:
         identity = read_token(token)
     except InvalidToken:
@@ -88,4 +97,5 @@ async def _by_token(token: str, session: str) -> tuple[Caller, str]:
     if identity.session_id is None and holder.projects is not None:
         raise TokenNeeded
     session_id = session or identity.session_id or DEFAULT_SESSION
-    return Caller(session_id, identity.agent_id), identity.key_id
+    caller = Caller(session_id, identity.agent_id)
+    return Admitted(caller, identity.key_id, identity.expires_at_ms)

@@ -16,13 +16,14 @@ from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 
 from dcm.lib.errors import DomainError, is_unavailable, tellable
-from dcm.lib.keys.ring import ring
+from dcm.lib.keys.ring import NO_LONGER_VALID, ring
 from dcm.lib.logs import begin_with
 from dcm.lib.threads import in_thread
 from realtime.channel_names import session_channel
 from realtime.cursor import Cursor
 from realtime.fanout import hub
 from realtime.log import Entry
+from realtime.tokens import Expiry
 from sessions_app.trpc import frames
 from sessions_app.trpc.access import TooManySockets, header_token, identify, url_parameters
 from sessions_app.trpc.frames import Call, Stop, Unreadable
@@ -70,6 +71,7 @@ class CoordinatorConsumer(AsyncConsumer):
         self._caller: Caller | None = None
         self._refusal: DomainError | None = None
         self._key_id = ""
+        self._expiry = Expiry(lambda: self.end(NO_LONGER_VALID))
         self._subscriptions: dict[tuple[bool, frames.RequestId], Subscription] = {}
         self._agents: set[str] = set()
         self._heard_at = time.monotonic()
@@ -140,6 +142,7 @@ class CoordinatorConsumer(AsyncConsumer):
 
     async def _forget(self) -> None:
         self._ended = True
+        self._expiry.forget()
         if self._key_id:
             ring.let_go(self._key_id, self)
         for task in self._tasks:
@@ -168,10 +171,11 @@ class CoordinatorConsumer(AsyncConsumer):
         token = self._parameters.get("token") or header_token(dict(self.scope["headers"]))
         try:
             session = self._parameters.get("session", "")
-            caller, key_id = await identify(token=token, session=session)
-            if key_id and not ring.hold(key_id, self):
+            admitted = await identify(token=token, session=session)
+            if admitted.key_id and not ring.hold(admitted.key_id, self):
                 raise TooManySockets
-            self._caller, self._key_id = caller, key_id
+            self._caller, self._key_id = admitted.caller, admitted.key_id
+            self._expiry.follow(admitted.expires_at_ms)
         except Exception as error:
             self._refusal = tellable(error)
             if self._refusal is None:

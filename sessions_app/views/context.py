@@ -4,14 +4,13 @@ format=json, since=, left_out, position and the history are ours."""
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from dcm.lib.api import InvalidQuery, Query, hot_view, json_response, page
+from dcm.lib.api import InvalidQuery, Query, page
 from dcm.lib.errors import DomainError
-from dcm.lib.threads import in_thread
+from dcm.lib.joined import joined_view
 from realtime.selectors import is_event_id
 from sessions_app.briefs import Brief, generate_brief, wanted_by
 from sessions_app.briefs.gather import gather, resolve_session
@@ -27,14 +26,13 @@ class MissingField(DomainError):
     message = "Missing required field"
 
 
-@hot_view(failure="Failed to get context", method="GET")
-async def context(request: HttpRequest, agent_id: str) -> HttpResponse:
-    query = Query(request.GET)
+@joined_view(failure="Failed to get context")
+def context(query: Query, agent_id: str) -> dict[str, Any]:
     form = query.choice("format", "brief", ["brief", "raw", "json"])
     wanted = {
         "agent_id": agent_id,
         "session_id": query.text("session_id"),
-        "agent_type": query.text("agent_type") or request.GET.get("agent_type"),  # "" stays ""
+        "agent_type": query.given_text("agent_type"),
         "max_tokens": query.integer("max_tokens", 2000, least=100, most=8000),
         "include_history": query.flag("include_history", True),
         "include_messages": query.flag("include_messages", True),
@@ -42,7 +40,7 @@ async def context(request: HttpRequest, agent_id: str) -> HttpResponse:
         "history_limit": query.integer("history_limit", 10, least=1, most=50),
         "since": _position(query),
     }
-    return json_response(await in_thread(_context, wanted, form))
+    return _context(wanted, form)
 
 
 def _position(query: Query) -> str | None:
@@ -117,7 +115,7 @@ class CompactHistory(APIView):
         found = page(
             rows,
             Query(request.query_params),
-            lambda shown: CompactionOutput(shown, many=True).data,
+            CompactionOutput,
             name="compactions",
             default=20,
             total=True,

@@ -48,7 +48,7 @@ class Agents(APIView):
             page(
                 CoordinatedAgent.objects.there(session_id),
                 Query(request.query_params),
-                lambda shown: AgentOutput(shown, many=True).data,
+                AgentOutput,
                 name="agents",
             )
         )
@@ -78,9 +78,7 @@ class Context(APIView):
         )
         if tags := query.text("tags"):
             entries = entries.filter(tags__contains=tags.split(","))
-        return Response(
-            page(entries, query, lambda shown: EntryOutput(shown, many=True).data, name="entries")
-        )
+        return Response(page(entries, query, EntryOutput, name="entries"))
 
 
 class OneEntry(APIView):
@@ -147,7 +145,7 @@ class Questions(APIView):
             page(
                 questions,
                 query,
-                lambda shown: QuestionOutput(shown, many=True).data,
+                QuestionOutput,
                 name="questions",
             )
         )
@@ -175,7 +173,7 @@ class Decisions(APIView):
             page(
                 Decision.objects.of(session_id),
                 Query(request.query_params),
-                lambda shown: DecisionOutput(shown, many=True).data,
+                DecisionOutput,
                 name="decisions",
             )
         )

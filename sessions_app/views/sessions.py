@@ -10,7 +10,7 @@ from dcm.lib.api import AnyText, Keyset, Query, page
 from dcm.lib.errors import DomainError
 from projects.models import Request as UserRequest
 from sessions_app.models import Session
-from sessions_app.selectors import session_overview, sessions_by_project
+from sessions_app.selectors import injection_meter, session_overview, sessions_by_project
 from sessions_app.serializers import SessionInput, SessionOutput, SessionUpdate
 from sessions_app.services.sessions import (
     SessionNotFound,
@@ -50,7 +50,7 @@ class Sessions(ViewSet):
             page(
                 rows,
                 query,
-                lambda shown: SessionOutput(shown, many=True).data,
+                SessionOutput,
                 name="sessions",
                 default=50,
                 total=True,
@@ -62,7 +62,13 @@ class Sessions(ViewSet):
         session = _find(pk)
         requests = UserRequest.objects.filter(session_id=pk).order_by("-created_at", "id")
         shown = requests.values("id", "prompt", "prompt_type", "status", "created_at")
-        return Response({**_bare_and_wrapped(session), "requests": list(shown[:MOST_REQUESTS])})
+        return Response(
+            {
+                **_bare_and_wrapped(session),
+                "requests": list(shown[:MOST_REQUESTS]),
+                "injections": injection_meter(pk),
+            }
+        )
 
     def partial_update(self, request: Request, pk: str) -> Response:
         _find(pk)

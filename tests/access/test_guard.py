@@ -183,7 +183,7 @@ async def test_browsers_are_told_to_be_careful(api: Api, path: str) -> None:
     assert reply.headers["x-content-type-options"] == "nosniff"
     if path in ("/", "/admin/login/", "/api/docs"):
         assert "frame-ancestors 'none'" in reply.headers["content-security-policy"]
-        assert reply.headers["referrer-policy"] == "no-referrer"
+        assert reply.headers["referrer-policy"] == "same-origin"
 
 
 async def test_a_change_by_cookie_needs_the_pages_own_token(api: Api) -> None:

@@ -6,17 +6,20 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from dcm.access import RULES
 from dcm.lib.keys.services import revoke_key
 from dcm.lib.threads import in_thread
-from projects.models import Project
+from projects.models import Claim, Project, Subtask
 from sessions_app.models import Session
 from sessions_app.services.coordinator import share_context
 from tests.conftest import Api, Server
 from tests.contract.rest import error_of
 from tests.factories import (
     make_action,
+    make_claim,
+    make_delivery,
     make_message,
     make_project,
     make_request,
@@ -31,6 +34,7 @@ pytestmark = pytest.mark.usefixtures("production")
 TABLES = (
     *("projects_project", "projects_request", "projects_task", "projects_subtask"),
     *("projects_action", "sessions_app_session", "messaging_message", "sessions_app_contextentry"),
+    "projects_claim",
 )
 
 
@@ -51,12 +55,16 @@ def make_tree(mark: str) -> Tree:
     subtask = make_subtask(task=task, description=mark, agent_id="ag-1", status="running")
     action = make_action(subtask=subtask, tool_name=mark, session_id=session.id)
     message = make_message(project=project, from_agent=mark, content={"text": mark})
+    make_claim(subtask=subtask)
+    make_subtask(task=task, description=mark)
     share_context(session_id=session.id, key="k", value=mark, tags=[], agent_id="ag-1")
+    make_delivery(message_id=message.id, project=project, reason=mark)
     ids = {
         "project_id": project.id,
         "request_id": request.id,
         "task_id": task.id,
         "subtask_id": subtask.id,
+        "claim_id": subtask.id,
         "session_id": session.id,
         "action_id": action.id,
         "message_id": message.id,
@@ -195,6 +203,41 @@ async def test_the_work_of_a_project_can_be_done_with_a_key_of_it(
 
     assert listed.json()["count"] == 2
     assert "Add login" in brief.text
+
+
+async def test_hours_count_its_own_actions(api: Api, make_key: MakeKey) -> None:
+    mine, theirs = await in_thread(lambda: (make_tree("mine-tree"), make_tree("their-tree")))
+    key = await make_key(projects=[mine.project.id])
+    everybodys = await make_key()
+    for path in (mine.project.path, theirs.project.path):
+        await in_thread(make_action, project_path=path)
+
+    counted = []
+    for caller in (key, everybodys):
+        reply = await api.get("/api/actions/hourly", headers={"X-API-Key": caller.text})
+        counted.append(sum(hour["count"] for hour in reply.json()["data"]))
+
+    assert counted == [2, 4]
+
+
+async def test_only_work_of_its_projects_is_claimed_and_all_is_swept(
+    api: Api, make_key: MakeKey
+) -> None:
+    mine, theirs = await in_thread(lambda: (make_tree("mine-tree"), make_tree("their-tree")))
+    key = await make_key(projects=[mine.project.id])
+    await in_thread(lambda: Claim.objects.update(expires_at=timezone.now()))
+    of_session = {"agent_id": "ag-2", "of_session": theirs.ids["session_id"]}
+
+    none = await api.post("/api/claims", json=of_session, headers={"X-API-Key": key.text})
+    claimed = [
+        await api.post("/api/claims", json={"agent_id": "ag-2"}, headers={"X-API-Key": key.text})
+        for _ in range(3)
+    ]
+
+    assert [reply.status_code for reply in [none, *claimed]] == [200, 201, 201, 200]
+    assert theirs.mark not in "".join(reply.text for reply in claimed)
+    swept = await in_thread(Subtask.objects.get, id=theirs.ids["subtask_id"])
+    assert (swept.status, swept.agent_id) == ("pending", None)
 
 
 async def test_many_at_once_keep_apart(api: Api, make_key: MakeKey) -> None:

@@ -11,6 +11,7 @@ from pytest_django.fixtures import Settings
 
 from dcm.lib import throttle_login
 from dcm.lib.keys import admission
+from realtime import views
 from tests.conftest import Api
 from tests.contract.rest import error_of
 from tests.keys.conftest import MakeKey
@@ -22,6 +23,7 @@ PATHS = ("/api/routing/suggest?keywords=a", "/api/projects")
 def _full_buckets() -> Iterator[None]:
     yield
     admission._limit.cache_clear()
+    views._pace.cache_clear()
     for limit in (throttle_login._of_name, throttle_login._of_address):
         for known in (limit._buckets, limit._in_hand, limit._closed_until):
             known.clear()
@@ -67,6 +69,23 @@ async def test_guessing_keys_is_slow(
     assert 429 in codes
     assert (await api.get(path, headers={"X-API-Key": key})).status_code == 200
     assert (await api.get("/health")).status_code == 200
+
+
+@pytest.mark.usefixtures("production")
+async def test_tokens_have_a_pace_of_their_own(
+    api: Api, make_key: MakeKey, settings: Settings
+) -> None:
+    settings.TOKEN_RATE_LIMIT = 3
+    one, other = [{"X-API-Key": (await make_key()).text} for _ in range(2)]
+    asked = {"agent_id": "backend"}
+
+    replies = [await api.post("/api/auth/token", json=asked, headers=one) for _ in range(5)]
+
+    assert [reply.status_code for reply in replies] == [200] * 3 + [429] * 2
+    assert error_of(replies[-1]) == (429, "Too many requests")
+    assert 1 <= int(replies[-1].headers["retry-after"]) <= 20
+    assert (await api.get("/api/projects", headers=one)).status_code == 200
+    assert (await api.post("/api/auth/token", json=asked, headers=other)).status_code == 200
 
 
 async def test_in_development_there_is_no_limit(api: Api) -> None:

@@ -12,11 +12,13 @@ from django.db import connection, models
 from django.urls import reverse
 from django.utils import timezone
 
+from dcm.imports.models import ImportedTable
 from dcm.lib.admin import RowAdmin
+from dcm.lib.audit.models import AuditEntry
 from dcm.lib.idempotency.models import StoredReply
 from dcm.lib.keys.models import ApiKey
 from dcm.lib.redaction.models import RedactionCount
-from messaging.models import Block, Subscription
+from messaging.models import Block, Correspondence, Subscription
 from projects.models import LeaseBook
 from realtime.models import Acknowledged, LoggedEvent
 from routing.models import ProjectToolScore
@@ -34,6 +36,9 @@ from sessions_app.models import (
 )
 from tests.factories import (
     make_action,
+    make_agent,
+    make_claim,
+    make_delivery,
     make_lease,
     make_message,
     make_project,
@@ -76,6 +81,7 @@ def _make_branch(text: str) -> None:
     subtask = make_subtask(
         task=task, description=text, agent_id=name, agent_type=name, result={text: text}
     )
+    make_claim(subtask=subtask, agent_id=name, session_id=name)
     make_action(
         subtask=subtask,
         session_id=name,
@@ -93,6 +99,9 @@ def _make_branch(text: str) -> None:
     make_lease(project=project, agent_id=name, pattern=text[:500], reason=text, session_id=name)
     LeaseBook.objects.create(project=project)
     Subscription.objects.create(agent_id=name, topic="task.created", callback_url=text)
+    make_agent(project=project, session_id=name, agent_id=name, name=name, reason=text)
+    Correspondence.objects.create(from_agent=name, to_agent=name, last_number=1)
+    make_delivery(from_agent=text[:500], to_agent=name, reason=text)
     Block.objects.create(blocked_by=name, blocked_agent=f"{name}2", reason=text)
     ToolStart.objects.create(tool_use_id=name, session_id=name, description=text)
     Compaction.objects.create(
@@ -124,6 +133,7 @@ def _make_branch(text: str) -> None:
     ApiKey.objects.create(
         id=name, digest=b"\0" * 32, name=text, scope="agent", agents=[text], created_by=text
     )
+    AuditEntry.objects.create(act=text, by=text, about=text, details={text: text})
     LogEntry.objects.create(
         user=User.objects.first() or User.objects.create(username="somebody"),
         object_id=name,
@@ -132,6 +142,7 @@ def _make_branch(text: str) -> None:
         change_message=text,
     )
     StoredReply.objects.create(key=name, fingerprint=b"\0" * 32, body=text.encode())
+    ImportedTable.objects.create(source=HOSTILE, table=name, position=text, left_out={text: 1})
     RedactionCount.objects.create(kind=name, count=1)
 
 

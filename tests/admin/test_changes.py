@@ -16,7 +16,7 @@ from messaging.models import Block, Message, Subscription
 from projects.models import Action, Lease, Project, Request, Subtask, Task
 from projects.services.actions import delete_action
 from realtime.models import EventHead, LoggedEvent
-from sessions_app.models import ContextEntry, CoordinatedAgent, Session
+from sessions_app.models import Compaction, ContextEntry, CoordinatedAgent, Session
 from sessions_app.services.coordinator import join_session, share_context
 from tests.admin.conftest import Announced, As
 from tests.admin.rows import HOSTILE, MODELS, list_of, make_rows, page_of
@@ -77,6 +77,38 @@ def test_ending_sessions_announces_those_that_were_open(
 
     assert types(announced()) == ["session.ended"] * 2
     assert not Session.objects.filter(ended_at__isnull=True).exists()
+
+
+def test_an_event_is_announced_again_as_a_new_one(login: As, announced: Announced) -> None:
+    session = Session.objects.create(id="s-1")
+    act(login("maintainer"), "end", session)
+    ended = LoggedEvent.objects.order_by("-seq")[0]
+
+    act(login("operator"), "announce_again", ended)
+    assert len(announced()) == 1
+    act(login(), "announce_again", ended)
+
+    first, again = announced()
+    assert first == again
+    newest = LoggedEvent.objects.order_by("-seq")[0]
+    assert (newest.seq, newest.channels) == (ended.seq + 1, ended.channels)
+
+
+def test_a_brief_is_written_anew_by_whoever_may_look(login: As, announced: Announced) -> None:
+    session = Session.objects.create(id="run-1")
+    make_request(session_id="run-1", prompt=f"Add a checkout {HOSTILE}")
+    compaction = Compaction.objects.create(
+        session_id="run-1", number=1, agent_id="backend", position="x"
+    )
+    browser = login("operator")
+
+    pages = [act(browser, "write_briefs", row).content.decode() for row in (session, compaction)]  # type: ignore[attr-defined]
+
+    for page in pages:
+        assert "Add a checkout &lt;script&gt;" in page
+        assert "\u202e" not in page
+    assert "backend in run-1" in pages[1]
+    assert announced() == []
 
 
 def test_resolving_a_block_tells_the_agent(browser: Client, announced: Announced) -> None:

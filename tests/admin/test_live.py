@@ -41,7 +41,7 @@ async def test_a_person_logs_in_exports_and_ends_a_session(
     listener = await listen("sessions/s-1")
     sessions = "/admin/sessions_app/session/"
 
-    assert "Select session" in await submit(
+    assert "<h1>Sessions</h1>" in await submit(
         api, sessions, username="mia", password=PASSWORD, next=sessions
     )
     exported = await submit(api, sessions, action="export_as_jsonl", _selected_action="s-1")

@@ -22,6 +22,7 @@ TARGET_MS = 10
 def report(asked: argparse.Namespace) -> str:
     from dcm.lib.embedded import EmbeddedPostgres
 
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dcm.settings")
     server = EmbeddedPostgres(tests.environment.HOME)
     server.start()
     try:
@@ -53,7 +54,7 @@ def _report() -> str:
         [
             "# Briefs",
             "",
-            f"{machine()}, embedded PostgreSQL. ",
+            f"{machine()}, embedded PostgreSQL.",
             "",
             f"## Time, with {ACTIONS:,} actions",
             "",

@@ -22,7 +22,7 @@ FILL = """
 INSERT INTO projects_lease (id, project_id, agent_id, pattern, key, stem, likeness,
   is_shared, is_implicit, token, expires_at)
 SELECT gen_random_uuid(), project.id, 'lead', made.key, made.key, made.stem, made.likeness,
-  false, false, n, now() + interval '1 hour'
+  false, false, 0, now() + interval '1 hour'
 FROM projects_project project, generate_series(1, %(leases)s) n, LATERAL (
   SELECT * FROM (VALUES
     (0, 'src/m' || n || '.py', 'src/m' || n || '.py', 'src/m' || n || '.py/%%'),

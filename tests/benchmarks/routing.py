@@ -1,31 +1,29 @@
 """How long a suggestion takes with a million keyword scores, and how PostgreSQL finds it."""
 
 import argparse
-import random
+import os
 import statistics
 import time
 from typing import Any
 
+import django
 import httpx
 import psycopg
 
-from routing.selectors import suggestion_query
 from tests.benchmarks.floor import Floor
 from tests.benchmarks.machine import machine
+from tests.benchmarks.scores import (
+    KEYWORDS,
+    PROJECT,
+    TOOLS,
+    fill_common_scores,
+    fill_scores_of_project,
+    words,
+)
 from tests.serve.serving import Serving, temporary_home
 
-KEYWORDS, TOOLS = 20_000, 50
 ROUNDS = 200
 TARGET_MS = 5
-FILL = f"""
-INSERT INTO routing_{{table}} ({{column}}keyword, tool_name, tool_type, score, usage_count,
-                               success_count, last_used)
-SELECT {{value}}'word' || k, 'Tool' || t, 'builtin', 0.1 + 4.9 * random(), 10, 7,
-       now() - random() * interval '90 days'
-FROM generate_series(1, {KEYWORDS}) k, generate_series(1, {TOOLS}) t
-ORDER BY random()
-"""
-PROJECT = "0b7c9f7e-5a54-4a53-9a0e-0c6f5f9d1b11"
 CASES: dict[str, tuple[int, dict[str, Any]]] = {
     "one keyword": (1, {}),
     "ten keywords": (10, {}),
@@ -36,13 +34,18 @@ CASES: dict[str, tuple[int, dict[str, Any]]] = {
 
 
 def report(asked: argparse.Namespace) -> str:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dcm.settings")
+    django.setup()
     with temporary_home() as home, Serving(home) as serving:
         return _report(serving, Floor(home))
 
 
 def _report(serving: Serving, floor: Floor) -> str:
+    from routing.selectors import suggestion_query
+
     with floor.connect() as link:
-        fill(link)
+        fill_common_scores(link)
+        fill_scores_of_project(link)
         for _ in range(ROUNDS):
             timed_query(link, 10)  # what is read often is in memory
         timed = {
@@ -75,19 +78,10 @@ def _report(serving: Serving, floor: Floor) -> str:
     )
 
 
-def fill(link: "psycopg.Connection[Any]") -> None:
-    link.execute(FILL.format(table="keywordtoolscore", column="", value=""))
-    project = {"column": "project_id, ", "value": f"'{PROJECT}'::uuid, "}
-    link.execute(FILL.format(table="projecttoolscore", **project))
-    link.execute("VACUUM ANALYZE routing_keywordtoolscore, routing_projecttoolscore")
-
-
-def words(count: int) -> list[str]:
-    return [f"word{random.randint(1, KEYWORDS)}" for _ in range(count)]
-
-
 def timed_query(link: "psycopg.Connection[Any]", count: int, **more: Any) -> float:
     """Milliseconds until the rows are here."""
+    from routing.selectors import suggestion_query
+
     statement, parameters = suggestion_query(keywords=words(count), **more)
     began_at = time.perf_counter()
     found = link.execute(statement, parameters).fetchall()

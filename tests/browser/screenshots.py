@@ -1,4 +1,4 @@
-"""Pictures of every page for docs/screenshots: `python -m tests.browser.screenshots`.
+"""Pictures of every page for docs/screenshots: `python -m tests.browser.screenshots [name …]`.
 
 They show a server of its own that the demo has played to: two runs that ended, and one that is at
 its liveliest, after a day of other work.
@@ -8,6 +8,7 @@ import asyncio
 import io
 import os
 import shutil
+import sys
 import threading
 from pathlib import Path
 from typing import Literal
@@ -19,10 +20,11 @@ from playwright.async_api import Browser, async_playwright
 
 from dcm.demo.player import Player
 from dcm.demo.script import RUN
-from tests.serve.serving import Serving, database_url, temporary_home
+from tests.serve.serving import Serving, database_url, manage, temporary_home
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 COLOURS = 256
+LOGIN = "mia"
 SPEED = 4.0
 DESK, PHONE = (1280, 820), (390, 844)
 Theme = Literal["light", "dark"]
@@ -50,9 +52,17 @@ def main() -> None:
         with psycopg.connect(database_url(serving.home)) as database:
             database.execute(HISTORY)
         play(serving)
+        make_login(serving)
         asyncio.run(take(serving))
     total = sum(picture.stat().st_size for picture in FOLDER.glob("*.png"))
     print(f"{total // 1000} kB in {FOLDER}")  # noqa: T201
+
+
+def make_login(serving: Serving) -> None:
+    """Somebody who may enter the admin of this server, which lasts as long as the pictures take."""
+    made = {"DATABASE_URL": database_url(serving.home), "DJANGO_SUPERUSER_PASSWORD": LOGIN}
+    who = ("--username", LOGIN, "--email", "mia@example.org", "--noinput")
+    manage(serving.home, "createsuperuser", *who, **made).check_returncode()
 
 
 def play(serving: Serving) -> None:
@@ -71,11 +81,39 @@ async def take(serving: Serving) -> None:
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=flags)
-        for name, path in pages(serving.http).items():
+        for name, path in chosen(pages(serving.http)).items():
             for look, theme, size in LOOKS:
                 picture = await shot(browser, f"{serving.http.base_url}{path}", theme, size)
                 save(picture, FOLDER / f"{name}-{look}.png")
+        await take_admin(browser, serving)
         await browser.close()
+
+
+def chosen(addresses: dict[str, str]) -> dict[str, str]:
+    """Those that the command names; all, when it names none."""
+    names = sys.argv[1:] or [*addresses]
+    return {name: path for name, path in addresses.items() if name in names}
+
+
+async def take_admin(browser: Browser, serving: Serving) -> None:
+    newest = serving.http.get("/api/requests").json()["requests"][0]["id"]
+    shown = {
+        "admin": "/admin/",
+        "admin-list": "/admin/projects/action/",
+        "admin-form": f"/admin/projects/request/{newest}/change/",
+    }
+    for look, theme, size in LOOKS:
+        viewport = {"width": size[0], "height": size[1]}
+        context = await browser.new_context(viewport=viewport, color_scheme=theme)  # type: ignore[arg-type]
+        page = await context.new_page()
+        await page.goto(f"{serving.http.base_url}/admin/")
+        await page.get_by_label("Username").fill(LOGIN)
+        await page.get_by_label("Password").fill(LOGIN)
+        await page.get_by_role("button", name="Log in").click()
+        for name, path in chosen(shown).items():
+            await page.goto(f"{serving.http.base_url}{path}")
+            save(await page.screenshot(), FOLDER / f"{name}-{look}.png")
+        await context.close()
 
 
 def pages(http: httpx.Client) -> dict[str, str]:

@@ -1,8 +1,12 @@
 from typing import Any
 
+from django.db import transaction
 from playwright.async_api import expect
 
 from dcm.lib.threads import in_thread
+from realtime.channel_names import GLOBAL
+from realtime.events import RowsImported
+from realtime.publish import publish
 from tests.browser.visitor import Open
 from tests.conftest import Api
 from tests.factories import make_subtask
@@ -78,3 +82,20 @@ async def test_keys_and_theme(visit: Open) -> None:
     assert await page.evaluate(ground) == "rgb(15, 18, 22)"
     await page.keyboard.press("/")
     await expect(page.locator("#find")).to_be_focused()
+
+
+async def test_leases_and_imports_are_told_in_words(visit: Open, api: Api) -> None:
+    page = (await visit("/")).page
+    project = (await api.post("/api/projects", json={"path": "/srv/shop"})).json()["project"]["id"]
+
+    wanted = {"project_id": project, "agent_id": "backend", "patterns": ["src/**"]}
+    (await api.post("/api/leases", json=wanted)).raise_for_status()
+    await in_thread(announce_import)
+
+    await expect(page.locator("#events")).to_contain_text("backend holds paths")
+    await expect(page.locator("#events")).to_contain_text("7 actions came from the original")
+
+
+def announce_import() -> None:
+    with transaction.atomic():
+        publish(RowsImported(rows="actions", count=7), to=[GLOBAL])

@@ -43,7 +43,7 @@ async def test_sessions(visit: Open, api: Api) -> None:
 async def test_agents_and_who_waits_for_whom(visit: Open, api: Api) -> None:
     await in_thread(make_subtask, agent_id="backend", status="running", description="The API")
     page = (await visit("/agents")).page
-    await expect(page.locator("tbody tr")).to_contain_text("The API")
+    await expect(page.locator("tbody tr").first).to_contain_text("The API")
 
     await block(api, "lead", "backend")
     await block(api, "backend", "frontend")

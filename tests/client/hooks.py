@@ -49,7 +49,15 @@ class Hook:
         return done.stdout.decode()
 
     def waiting(self) -> list[dict[str, Any]]:
-        """The events in the spool, oldest first."""
+        """The events in the spool, oldest first, without what dcm-hook adds to them there."""
+        added = {"dcm_hook", "timestamp"}
+        return [
+            {name: value for name, value in line.items() if name not in added}
+            for line in self.lines()
+        ]
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The same as it is there."""
         days = sorted(self.spool.glob("*.jsonl"))
         return [json.loads(line) for day in days for line in day.read_bytes().splitlines()]
 

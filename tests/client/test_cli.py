@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from dcm.lib.threads import in_thread
 from tests.client.commands import PROGRAM, Dcm
 from tests.client.hooks import Hook, answering, hang, http, reset, strange_server, tool_call
 from tests.conftest import Api
+from tests.factories import make_project, make_request, make_subtask, make_task
 
 COMMANDS = [
     ("status",),
@@ -26,6 +28,7 @@ COMMANDS = [
     ("decide", "--session", "run-1"),
     ("tail", "--since", "1h"),
     ("search", "login"),
+    ("claim",),
 ]
 
 
@@ -63,7 +66,7 @@ async def test_agents_are_listed(api: Api, dcm: Dcm) -> None:
     await api.post("/api/hooks/claude-code", json=event)
 
     assert re.search(r"sub-1 +backend", dcm.ok("agents"))
-    assert [each["agent_id"] for each in dcm.json("agents")] == ["sub-1"]
+    assert {each["agent_id"] for each in dcm.json("agents")} == {"run-1", "sub-1"}
 
 
 async def test_a_message_is_sent_shown_and_read(dcm: Dcm) -> None:
@@ -129,6 +132,35 @@ async def test_what_was_said_and_decided_is_found(api: Api, dcm: Dcm) -> None:
     assert dcm.ok("search", "aardvark") == "Nothing has these words\n"
     assert dcm("search", "login", "--since", "lunch").code == 2
     assert dcm("search", "login", "--kind", "dream").code == 1
+
+
+async def test_work_is_claimed_done_and_given_back(api: Api, dcm: Dcm) -> None:
+    assert "nothing was ever recorded" in dcm("claim").err
+    project = await in_thread(make_project, path=str(dcm.folder))
+    task = await in_thread(make_task, request=await in_thread(make_request, project=project))
+    first = await in_thread(make_subtask, task=task, description="The form")
+    await in_thread(
+        make_subtask, task=task, description="Its test", blocked_by=[first.id], agent_id="qa"
+    )
+    await in_thread(make_subtask, description="Elsewhere")
+
+    shown = dcm.ok("claim", "--type", "backend")
+    none = dcm.json("claim", "--as", "qa")
+    back = dcm.ok("claim", "--give-back", str(first.id))
+    again = dcm.json("claim", "--ttl", "60")
+    done = dcm.ok("claim", "--done", str(first.id), "--token", str(again["claim"]["token"]))
+    late = dcm("claim", "--done", str(first.id), "--token", str(again["claim"]["token"]))
+
+    assert shown.startswith(str(first.id))
+    assert "  The form\nUnblocks: Its test (qa)\n" in shown
+    assert (none["claim"], none["waiting"]) == (None, 1)
+    assert back == f"Given back: {first.id}\n"
+    assert (again["claim"]["agent_id"], again["claim"]["ttl_seconds"]) == ("ada", 60)
+    assert done == "Completed: The form\n"
+    assert late.code == 1
+    assert "This claim is over" in late.err
+    assert dcm.ok("claim") == "Nothing to do now\n"
+    assert dcm.json("claim", "--anywhere")["subtask"]["description"] == "Elsewhere"
 
 
 async def test_tail_shows_what_was_and_what_comes(api: Api, dcm: Dcm) -> None:

@@ -14,7 +14,7 @@ from dcm_client.events import GAP
 from tests.client.hooks import nowhere
 from tests.conftest import Server
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 20
 
 
 @pytest.fixture

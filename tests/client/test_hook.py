@@ -1,6 +1,8 @@
 """dcm-hook with a server that works. Contract: integrations 1, hooks-and-sdk 3."""
 
 import json
+import os
+import time
 from typing import Any
 
 import pytest
@@ -128,7 +130,11 @@ async def test_what_fits_is_sent_as_it_came(hook: Hook) -> None:
 
     _, sent = received(hook, event)
 
+    signature = sent.pop("dcm_hook")
     assert sent == event
+    assert signature["machine"] == os.uname().nodename
+    assert abs(signature["sent_at_ms"] / 1000 - time.time()) < 60
+    assert 0 <= signature["took_ms"] < 10_000
 
 
 async def test_of_a_hundred_megabytes_the_call_itself_is_recorded(api: Api, hook: Hook) -> None:

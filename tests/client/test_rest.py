@@ -23,11 +23,14 @@ from dcm_client import (
     ValidationFailed,
 )
 from dcm_client.calls import Call, listing, route
+from dcm_client.results import Claimed
 from dcm_client.routes import Routes
 from tests.client.hooks import http, nowhere, strange_server, take_request
 from tests.conftest import Server
 
 UNKNOWN = "3f9d2a1e-0000-4000-8000-000000000000"
+
+ROUTES = {name: one for part in Routes.__mro__ for name, one in vars(part).items()}
 
 
 @pytest.fixture
@@ -82,6 +85,34 @@ async def test_everything_that_was_made_can_be_deleted(dcm: DCMClient) -> None:
 
     assert list(dcm.list_projects()) == []
     assert dcm.delete_actions_by_session("run-1") == 0
+
+
+async def test_work_is_claimed_renewed_and_given_back(dcm: DCMClient) -> None:
+    task = dcm.create_task(make_request(dcm))
+    first = dcm.create_subtask(task.id, "Write it")
+    dcm.create_subtask(task.id, "Test it", blocked_by=[first.id])
+
+    claimed = dcm.claim_next("web", agent_types=["backend"], session_id="run-1")
+    assert claimed.claim is not None
+    assert [each.description for each in claimed.unblocks] == ["Test it"]
+    assert [each.subtask_id for each in dcm.list_claims(agent_id="web")] == [first.id]
+    assert dcm.renew_claim(first.id, "web", 60).ttl_seconds == 60
+    assert dcm.release_claim(first.id, "web").subtask_id == first.id
+    with pytest.raises(Conflict):
+        dcm.update_subtask(first.id, status="completed", token=claimed.claim.token)
+    dcm.claim_next("api")
+
+    assert dcm.claim_next("web") == Claimed(unblocks=[], waiting=1)
+
+
+async def test_files_are_checked_against_leases(dcm: DCMClient) -> None:
+    project = dcm.create_project("/srv/shop")
+    dcm.take_leases(project.id, "web", ["src/**"])
+
+    checked = dcm.check_leases(project.id, "api", ["src/a.py", "docs/a.md"])
+
+    assert checked.mode == "warn"
+    assert [(each.path, each.lease.agent_id) for each in checked.conflicts] == [("src/a.py", "web")]
 
 
 async def test_actions_teach_which_tool_to_suggest(dcm: DCMClient) -> None:
@@ -143,6 +174,22 @@ async def test_messages_reach_their_reader(dcm: DCMClient) -> None:
     assert second.content == {"message": "to all"}
     dcm.mark_message_read(sent.id, "backend")
     assert [each.id for each in dcm.get_messages("backend", unread_only=True)] == [second.id]
+
+
+async def test_a_sender_follows_its_message(dcm: DCMClient) -> None:
+    dcm.send_hook_event({"hook_event_name": "Stop", "session_id": "run-1", "cwd": "/srv/shop"})
+    agent = dcm.get_agent("run-1")
+    sent = dcm.send_message("lead", "task.created", "Go", to="session:run-1")
+
+    assert (agent.state, agent.reason) == ("idle", "finished its turn")
+    assert sent.to_agent == "run-1"
+    assert dcm.get_delivery(sent.id).state == "queued"
+    answer = dcm.send_message("run-1", "task.created", "Yes", to="lead", in_reply_to=sent.id)
+    assert dcm.acknowledge_message(answer.id, "lead").state == "acknowledged"
+    assert [each.state for each in dcm.list_deliveries(from_agent="lead")] == ["acknowledged"]
+    assert not list(dcm.list_deliveries(to_agent="lead", state="queued"))
+    with pytest.raises(NotFound):
+        dcm.send_message("lead", "task.created", "Go", to="session:nobody")
 
 
 async def test_subscriptions_and_blocks_come_and_go(dcm: DCMClient) -> None:
@@ -358,7 +405,7 @@ def routes_of(resolver: Any, prefix: str = "") -> Iterator[str]:
 
 def described() -> Iterator[Call[Any]]:
     """What each method would send."""
-    for member in vars(Routes).values():
+    for member in ROUTES.values():
         if isinstance(member, route | listing):
             parameters = list(inspect.signature(member._describe).parameters.values())[1:]
             needed = [each for each in parameters if each.default is inspect.Parameter.empty]
@@ -368,7 +415,7 @@ def described() -> Iterator[Call[Any]]:
 
 
 def test_every_route_says_what_it_returns() -> None:
-    for name, member in vars(Routes).items():
+    for name, member in ROUTES.items():
         if isinstance(member, route | listing):
             said = str(inspect.signature(member._describe).return_annotation)
             assert not said.endswith("[typing.Any]"), name

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,20 @@ async def test_only_its_user_can_read_the_spool(lonely_hook: Hook) -> None:
     assert stat.S_IMODE(lonely_hook.spool.stat().st_mode) == 0o700
     for file in lonely_hook.spool.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_what_waits_says_when_it_happened_and_that_nobody_waits_for_the_reply(
+    lonely_hook: Hook,
+) -> None:
+    lonely_hook(tool_call(1))
+    lonely_hook(tool_call(2, timestamp="2026-01-02T03:04:05Z"))
+
+    first, second = lonely_hook.lines()
+
+    assert first["dcm_hook"]["spooled"] is True
+    told = datetime.fromisoformat(first["timestamp"])
+    assert abs((datetime.now(UTC) - told).total_seconds()) < 60
+    assert second["timestamp"] == "2026-01-02T03:04:05Z"
 
 
 async def test_no_secret_waits_in_the_spool(lonely_hook: Hook) -> None:

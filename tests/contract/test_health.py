@@ -11,6 +11,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from dcm.tools_summary import count_tools
+from dcm.totals import Totals
 from tests.conftest import Api
 
 
@@ -63,6 +64,23 @@ async def test_stats_count_what_is_stored(api: Api) -> None:
     counts = {"projectCount": 2, "requestCount": 0, "actionCount": 1, "messageCount": 0}
     assert stats == {**counts, "redactedCount": 0}
     assert timestamp.endswith("Z")
+
+
+async def test_many_rows_are_counted_once_in_a_while(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dcm.health.totals", Totals(many=1))
+    monkeypatch.setattr("dcm.totals.KEPT_SECONDS", 60)
+    replies = []
+    for path in ("/srv/shop", "/srv/blog", "/srv/wiki"):
+        await api.post("/api/projects", json={"path": path})
+        replies.append((await api.get("/stats")).json())
+    monkeypatch.setattr("dcm.totals.KEPT_SECONDS", 0)
+    replies.append((await api.get("/stats")).json())
+
+    assert [reply["projectCount"] for reply in replies] == [1, 2, 2, 3]
+    moments = [reply["timestamp"] for reply in replies]
+    assert moments[1] == moments[2] < moments[3]
 
 
 def put(root: Path, *paths: str, text: str = "") -> None:

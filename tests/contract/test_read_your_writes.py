@@ -42,7 +42,7 @@ async def test_every_write_is_heard_under_the_number_of_its_reply(api: Api, list
             else:
                 reply = await api.post("/api/actions", json=call)
             event = await hear(listener, number(reply))
-            assert event["channel"] == f"sessions/{session_id}"
+            assert event["channel"] in {f"sessions/{session_id}", f"agents/{session_id}"}
 
     await asyncio.gather(*(write(f"writer-{n}") for n in range(WRITERS)))
 

@@ -151,14 +151,14 @@ async def test_a_deleted_blocker_leaves_its_id_behind(api: Api) -> None:
     assert shown["blocked_by"] == [blocker["id"]]
 
 
-async def test_a_finished_blocker_unblocks_nothing(api: Api) -> None:
+async def test_a_finished_blocker_unblocks(api: Api) -> None:
     blocker = await post_subtask(api)
     subtask = await post_subtask(api, blocked_by=[blocker["id"]], status="blocked")
 
     await patch(api, blocker, status="completed")
 
     shown = (await get(api, f"/api/subtasks/{subtask['id']}"))["subtask"]
-    assert (shown["status"], shown["blocked_by"]) == ("blocked", [blocker["id"]])
+    assert (shown["status"], shown["blocked_by"]) == ("pending", [blocker["id"]])
 
 
 async def test_filters_are_combined_in_every_way(api: Api) -> None:

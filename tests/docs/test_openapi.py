@@ -42,12 +42,21 @@ OURS = {
     "listDecisions",
     "logDecision",
     "search",
+    "claimNext",
+    "listClaims",
+    "renewClaim",
+    "releaseClaim",
     "takeLeases",
     "listLeases",
     "renewLease",
     "releaseLease",
+    "checkLeases",
     "getLeaseMode",
     "setLeaseMode",
+    "getHookHealth",
+    "listDeliveries",
+    "getDelivery",
+    "acknowledgeMessage",
 }
 
 

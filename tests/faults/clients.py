@@ -4,69 +4,91 @@ import asyncio
 import contextlib
 import itertools
 import json
-from typing import Any
+import time
+from typing import Any, NamedTuple
 
 import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 PAUSE_SECONDS = 0.02
+PATIENCE_SECONDS = 15
+
+
+class Attempt(NamedTuple):
+    """began: of time.monotonic(). status: 0 when the connection broke off."""
+
+    began: float
+    seconds: float
+    status: int
 
 
 class Writer:
-    """Begins sessions, one after another, at one server; what was answered 201 is on record."""
+    """Sends messages, one after another; after a failure it tries again, at the next server."""
 
-    def __init__(self, name: str, url: str) -> None:
+    def __init__(self, name: str, *urls: str) -> None:
         self.name = name
-        self.url = url
-        self.acknowledged: list[str] = []
-        self.statuses: set[int] = set()
+        self.acknowledged: dict[str, str] = {}  # what was written -> id of the message
+        self.attempts: list[Attempt] = []
+        self._urls = itertools.cycle(urls)
+        self._url = next(self._urls)
+
+    @property
+    def statuses(self) -> set[int]:
+        """All that was answered."""
+        return {attempt.status for attempt in self.attempts} - {0}
 
     async def write(self, until: asyncio.Event) -> None:
-        async with httpx.AsyncClient(timeout=10) as http:
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as http:
             for number in itertools.count():
                 if until.is_set():
                     return
                 await self._write_one(http, f"{self.name}-{number}")
                 await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _write_one(self, http: httpx.AsyncClient, session_id: str) -> None:
+    async def _write_one(self, http: httpx.AsyncClient, text: str) -> None:
+        body = {"from_agent": self.name, "topic": "workflow.progress", "content": {"text": text}}
         # The same key each time: whether an attempt that broke off took effect cannot be known.
-        key = {"Idempotency-Key": session_id}
+        key = {"Idempotency-Key": text}
         while True:
+            began, status = time.monotonic(), 0
             with contextlib.suppress(httpx.TransportError):
-                url = f"{self.url}/api/sessions"
-                reply = await http.post(url, json={"id": session_id}, headers=key)
-                self.statuses.add(reply.status_code)
-                if reply.status_code == 201:
-                    self.acknowledged.append(session_id)
-                    return
+                reply = await http.post(f"{self._url}/api/messages", json=body, headers=key)
+                status = reply.status_code
+            self.attempts.append(Attempt(began, time.monotonic() - began, status))
+            if status == 201:
+                self.acknowledged[text] = reply.json()["message"]["id"]
+                return
+            self._url = next(self._urls)
             await asyncio.sleep(PAUSE_SECONDS)
 
 
 class Reader:
-    """Hears of all sessions on `global`, over any number of connections to any of the servers."""
+    """Hears of all messages on `global`, over any number of connections to any of the servers."""
 
     def __init__(self, *urls: str) -> None:
-        self.urls = itertools.cycle(urls)
-        self.events: dict[int, str] = {}  # number in the log -> session
+        self.events: dict[int, str] = {}  # number in the log -> message
         self.order: list[int] = []
         self.unrecovered: list[dict[str, Any]] = []
         self.connections = 0
+        self.closings: list[int] = []
+        self._urls = itertools.cycle(urls)
         self._last_id = ""
 
     async def read(self) -> None:
         """Until cancelled."""
-        for url in self.urls:
-            with contextlib.suppress(OSError, ConnectionClosed, TimeoutError):
+        for url in self._urls:
+            with contextlib.suppress(OSError, TimeoutError):
                 await self._read_from(f"{url}/?ack=none&last_event_id={self._last_id}")
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _read_from(self, url: str) -> None:
-        async with connect(url, max_size=None, open_timeout=5) as socket:
+        async with connect(url, max_size=None, open_timeout=PATIENCE_SECONDS) as socket:
             self.connections += 1
-            async for text in socket:
-                self._take(json.loads(text))
+            with contextlib.suppress(ConnectionClosed):
+                async for text in socket:
+                    self._take(json.loads(text))
+        self.closings.append(socket.close_code or 0)
 
     def _take(self, frame: dict[str, Any]) -> None:
         if frame.get("recovered") is False:
@@ -74,7 +96,7 @@ class Reader:
         if frame.get("type") != "event":
             return
         self._last_id = frame["id"]
-        if frame["event"] == "session.created":
+        if frame["event"] == "message.new":
             number = int(frame["id"].rpartition("_")[2])
             self.events[number] = frame["data"]["id"]
             self.order.append(number)

@@ -34,6 +34,12 @@ class Redis:
             time.sleep(0.02)
         raise RuntimeError("Redis did not start")
 
+    def flush(self) -> None:
+        """Throw away all that it holds."""
+        with socket.create_connection(("127.0.0.1", self.port)) as link:
+            link.sendall(b"FLUSHALL\r\n")
+            assert link.recv(100) == b"+OK\r\n"
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait(5)

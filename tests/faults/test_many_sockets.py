@@ -10,11 +10,12 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
+from tests.faults.figures import Measured
 from tests.faults.redis import Redis
 from tests.serve.serving import Serving, several_servers
 
 SERVERS, SOCKETS, WRITERS = 4, 200, 20
-LOAD_SECONDS = 20.0
+LOAD_SECONDS = 10.0
 PAUSE_SECONDS = 0.2
 LONGEST_CATCH_UP_SECONDS = 20.0
 
@@ -70,7 +71,7 @@ def number(event_id: str) -> int:
 
 
 async def test_every_socket_hears_all_that_is_for_it_once_and_in_order(
-    servers: list[Serving],
+    servers: list[Serving], measured: Measured
 ) -> None:
     sessions = [f"s-{n}" for n in range(WRITERS)]
     hearings = [
@@ -79,7 +80,7 @@ async def test_every_socket_hears_all_that_is_for_it_once_and_in_order(
     ]
     hearing = [asyncio.create_task(each.hear()) for each in hearings]
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(45):
             await asyncio.gather(*(each.ready.wait() for each in hearings))
         ends = asyncio.Event()
         writing = [
@@ -111,3 +112,10 @@ async def test_every_socket_hears_all_that_is_for_it_once_and_in_order(
             assert numbers == sorted(set(numbers))
         assert len(set(each.actions.values())) == len(each.actions)
     assert len({tuple(each.heard["global"]) for each in hearings}) == 1
+    measured("servers", SERVERS)
+    measured("sockets", SOCKETS)
+    measured("frames, each once and in order", sum(map(frames, hearings)))
+
+
+def frames(hearing: Hearing) -> int:
+    return sum(map(len, hearing.heard.values()))

@@ -11,11 +11,13 @@ import psutil
 import pytest
 from websockets.asyncio.client import connect
 
+from tests.faults.figures import Measured
 from tests.serve.serving import Serving, temporary_home
 from tests.sockets import Listener
 
 EVENTS = 20_000
 BATCH = 500
+CUT_OFF_SECONDS = 15
 MOST_GROWTH_BYTES = 50 * 2**20
 
 
@@ -35,6 +37,13 @@ async def flood(serving: Serving) -> None:
             assert reply.status_code == 201, reply.text
 
 
+async def connected(serving: Serving) -> int:
+    """How many sockets the server has."""
+    async with httpx.AsyncClient() as http:
+        reply = await http.get(f"http://127.0.0.1:{serving.port('WS_PORT')}/stats")
+        return int(reply.json()["connectedClients"])
+
+
 async def count(url: str, event: str, wanted: int) -> list[str]:
     """The ids of so many events, read as they come."""
     found: list[str] = []
@@ -46,7 +55,9 @@ async def count(url: str, event: str, wanted: int) -> list[str]:
     return found
 
 
-async def test_a_client_that_stops_reading_is_cut_off_and_resumes(serving: Serving) -> None:
+async def test_a_client_that_stops_reading_is_cut_off_and_resumes(
+    serving: Serving, measured: Measured
+) -> None:
     url = f"ws://127.0.0.1:{serving.port('WS_PORT')}"
     raw = sockets.socket()
     raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
@@ -65,9 +76,14 @@ async def test_a_client_that_stops_reading_is_cut_off_and_resumes(serving: Servi
 
         grown = server.memory_info().rss - before
         assert start["type"] == "pong"
+        async with asyncio.timeout(CUT_OFF_SECONDS):
+            while await connected(serving) > 1:  # the listener stays
+                await asyncio.sleep(0.2)
     missed = await count(f"{url}/?since=10m&ack=none", "action.created", EVENTS)
     deaf.transport.abort()
 
     assert len(set(heard)) == EVENTS
     assert missed == heard
     assert grown < MOST_GROWTH_BYTES
+    measured("events while it did not read", EVENTS)
+    measured("memory that took, MB", round(grown / 2**20))

@@ -31,6 +31,23 @@ async def test_a_message_is_read_once_by_the_agent_it_is_for(connect: Connect) -
     assert of_lead["unread_remaining"] == 1
 
 
+async def test_a_sender_sees_how_far_its_message_came(connect: Connect) -> None:
+    async with connect("lead") as lead, connect("backend") as backend:
+        sent = await call(lead, "send", message="Begin", to="backend")
+        queued = await call(lead, "inbox")
+        await call(backend, "inbox")
+        seen = await call(lead, "inbox")
+        await call(backend, "inbox", acknowledge=[sent["id"]])
+        done = await call(lead, "inbox")
+        nobody = await refusal(lead, "send", message="Begin", to="@nobody-here")
+
+    assert sent["deliveries"][0]["state"] == "queued"
+    assert [each["state"] for each in queued["sent"]] == ["queued"]
+    assert [each["state"] for each in seen["sent"]] == ["seen"]
+    assert "sent" not in done
+    assert "No agent is called nobody-here" in nobody
+
+
 async def test_a_message_is_announced_as_over_rest(connect: Connect, listen: Listen) -> None:
     listener = await listen("agents/backend")
 

@@ -88,9 +88,9 @@ async def test_an_unknown_toolset_is_refused_by_name(api: Api) -> None:
 
 def test_the_guide_names_the_tools_of_each_set() -> None:
     rows = re.findall(
-        r"^\| `(default|coordinator|all)` \| (.*) \|$", GUIDE.read_text(), re.MULTILINE
+        r"^\| `(default|work|coordinator|all)` \| (.*) \|$", GUIDE.read_text(), re.MULTILINE
     )
     named = {toolset: set(re.findall(r"`(\w+)`", cells)) for toolset, cells in rows}
-    named["all"] |= named["default"] | named["coordinator"]
+    named["all"] |= named["default"] | named["work"] | named["coordinator"]
 
     assert named == {toolset: {one.name for one in tools} for toolset, tools in TOOLSETS.items()}

@@ -129,8 +129,8 @@ def test_batches_queues_and_the_database(serving: Serving) -> None:
 
     told = metrics_of(serving)
 
-    assert told.total("dcm_batch_size_count", batcher="record_actions") >= 1
-    assert {"threads", "record_actions"} <= told.values_of("queue")
+    assert told.total("dcm_batch_size_count", batcher="record_each") >= 1
+    assert {"threads", "record_each"} <= told.values_of("queue")
     assert told.total("dcm_database_up") == 1
     assert told.total("dcm_database_check_duration_seconds_count") >= 1
     assert told.total("process_resident_memory_bytes") > 10**7

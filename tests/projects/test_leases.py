@@ -110,6 +110,31 @@ async def test_a_lease_is_given_back_once_by_its_holder_or_anyone(api: Api) -> N
 
 
 @pytest.mark.parametrize(
+    "pattern", ["**", "*", ".", "./", "/srv/shop", "/srv/shop/", "**/*", "*/**"]
+)
+async def test_what_names_everything_meets_everything(api: Api, pattern: str) -> None:
+    project_id = await new_project(api)
+    await take(api, project_id, "ag-1", "src/deep/down/a.py")
+
+    refused = await take(api, project_id, "ag-2", pattern)
+    own = await take(api, project_id, "ag-1", pattern)
+    after = await take(api, project_id, "ag-2", "another/b.py")
+
+    assert [each.status_code for each in (refused, own, after)] == [409, 201, 409]
+
+
+@pytest.mark.parametrize("ttl_seconds", [0, -1, 86_401, 31_536_000, 1.5, "60"])
+async def test_a_lease_is_renewed_for_a_day_at_most(api: Api, ttl_seconds: Any) -> None:
+    lease = await in_thread(make_lease)
+    body = {"agent_id": "ag-1", "ttl_seconds": ttl_seconds}
+
+    refused = await api.patch(f"/api/leases/{lease.id}", json=body)
+
+    assert refused.status_code == 400
+    assert set(refused.json()["details"]) == {"ttl_seconds"}
+
+
+@pytest.mark.parametrize(
     "bad",
     [
         {"patterns": []},
@@ -192,15 +217,78 @@ async def test_a_project_has_so_many_leases_at_most_and_stays_quick(api: Api) ->
     assert len(everything.json()["conflicts"]) == 10
 
 
+async def test_what_ended_makes_room(api: Api) -> None:
+    project = await in_thread(make_project)
+    await in_thread(fill, str(project.id), MOST_LEASES)
+    full = await take(api, str(project.id), "ag-2", "other")
+    await in_thread(Lease.objects.all().delete)
+
+    again = [await take(api, str(project.id), "ag-2", f"other/{n}") for n in range(3)]
+
+    assert (full.status_code, {each.status_code for each in again}) == (429, {201})
+
+
 def fill(project_id: str, number: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO projects_lease (id, project_id, agent_id, pattern, key, stem, likeness,"
             " is_shared, is_implicit, token, expires_at) SELECT gen_random_uuid(), %s, 'ag-1',"
-            " path, path, path, path, false, true, n, now() + interval '1 hour'"
+            " path, path, path, path || '/%%', false, true, 0, now() + interval '1 hour'"
             " FROM generate_series(1, %s) n, LATERAL (SELECT 'src/' || n || '.py' AS path) p",
             [project_id, number],
         )
+
+
+async def check(api: Api, project_id: str, *paths: str, **more: Any) -> Any:
+    body = {"project_id": project_id, "agent_id": "ag-1", "paths": paths, **more}
+    return await api.post("/api/leases/check", json=body)
+
+
+async def test_files_are_checked_without_a_take(api: Api) -> None:
+    project_id = await new_project(api)
+    await take(api, project_id, "ag-2", "src/**", reason="moves it")
+    await take(api, project_id, "ag-1", "docs")
+    await take(api, project_id, "run-1", "lib")
+    paths = ["src/a.py", "/srv/shop/SRC/b.py", "docs/a.md", "other", "/etc/hosts", "../x"]
+
+    told = (await check(api, project_id, *paths, "lib/a.py", session_id="run-1")).json()
+
+    assert told["mode"] == "warn"
+    found = [(each["path"], each["lease"]["reason"]) for each in told["conflicts"]]
+    assert found == [("src/a.py", "moves it"), ("/srv/shop/SRC/b.py", "moves it")]
+    assert (await api.get("/api/leases")).json()["count"] == 3
+
+
+async def test_a_check_of_many_files_among_many_leases_takes_a_moment(api: Api) -> None:
+    project = await in_thread(make_project)
+    await in_thread(fill, str(project.id), MOST_LEASES)
+
+    paths = [f"src/{n}.py" for n in range(9_501, 10_501)]
+    told = await check(api, str(project.id), *paths, agent_id="ag-2")
+
+    assert len(told.json()["conflicts"]) == 500
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"paths": "a"},
+        {"paths": [1]},
+        {"paths": ["a\0"]},
+        {"paths": [""]},
+        {"paths": ["x" * 4097]},
+        {"paths": ["x"] * 1001},
+        {"agent_id": ""},
+        {"project_id": "x"},
+    ],
+)
+async def test_a_check_that_cannot_be_meant_is_refused(api: Api, bad: dict[str, Any]) -> None:
+    good = {"project_id": await new_project(api), "agent_id": "ag-1", "paths": []}
+
+    refused = await api.post("/api/leases/check", json=good | bad)
+
+    assert refused.status_code == 400
+    assert set(refused.json()["details"]) == set(bad)
 
 
 async def test_of_fifty_who_want_one_path_one_gets_it(api: Api) -> None:

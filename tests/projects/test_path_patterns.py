@@ -20,7 +20,7 @@ from projects.path_patterns import (
 
 WORDS = ["".join(letters) for n in (1, 2) for letters in itertools.product("ab", repeat=n)]
 # Patterns of three segments of two characters meet within these, or nowhere.
-WORLD = ["/".join(path) for n in (1, 2, 3, 4) for path in itertools.product(WORDS, repeat=n)]
+WORLD = ["/".join(path) for n in (1, 2, 3, 4, 5) for path in itertools.product(WORDS, repeat=n)]
 
 segments = st.one_of(st.just("**"), st.text("ab*?", min_size=1, max_size=2))
 patterns = (

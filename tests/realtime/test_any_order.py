@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from unittest import mock
 
 import psycopg
+import pytest
 from django.db import transaction
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -42,7 +43,7 @@ from tests.conftest import delete_rows
 EXAMPLES, STEPS = 15, 30
 TRIES = 2
 TAIL_EVENTS = 20
-PATIENCE_SECONDS = 5
+PATIENCE_SECONDS = 15
 AGENT = "a"
 TOPIC = "topics/task.created"
 CHANNELS = (GLOBAL, TOPIC, agent_channel(AGENT))
@@ -478,6 +479,24 @@ def test_nobody_misses_an_event_without_being_told(database: None) -> None:
                 raise
         else:
             return
+
+
+@pytest.mark.parametrize("short_way", [True, False])
+def test_nothing_is_told_after_a_gap(database: None, short_way: bool) -> None:
+    """The client would go on from there when it comes back."""
+    machine = EventLogMachine()
+    machine.begin()
+    try:
+        machine.connect(is_known=False, short_way=short_way)
+        machine.commit(said=[("system.info", [GLOBAL])], is_read=False)
+        machine.prune(keep=0)
+        machine.commit(said=[("system.info", [GLOBAL])], is_read=True)
+
+        machine.nobody_missed_anything()
+        (client,) = machine.clients
+        assert client.close_code == RESYNC
+    finally:
+        machine.teardown()
 
 
 def _is_inconclusive(error: BaseException) -> bool:

@@ -14,7 +14,7 @@ from dcm.lib.threads import in_thread
 from realtime import deliveries, waiting
 from realtime.models import Acknowledged, EventHead, LoggedEvent
 from realtime.waiting import STALE_ACKNOWLEDGEMENTS, acknowledge
-from tests.conftest import Api, Server
+from tests.conftest import Api, Listen, Server
 from tests.sockets import Frame, Listener
 
 
@@ -104,8 +104,10 @@ async def test_who_keeps_its_own_place_is_left_alone(server: Server, api: Api, q
         assert await come(listener, "away") == []
 
 
-async def test_what_is_not_tracked_does_not_wait(server: Server, api: Api) -> None:
+async def test_what_is_not_tracked_does_not_wait(server: Server, api: Api, listen: Listen) -> None:
+    watcher = await listen()
     await api.post("/api/blocking", json={"blocked_by": "x", "blocked_agent": "away"})
+    await watcher.next_event("agent.blocked")
 
     async with connected(server) as listener:
         assert await come(listener, "away") == []

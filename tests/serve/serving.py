@@ -77,11 +77,13 @@ def database_url(home: Path) -> str:
 class Serving:
     """A server that said it is running. Killed in the end, with all that it started."""
 
+    program: tuple[str, ...] = ("manage.py", "serve")
+
     def __init__(self, home: Path, *arguments: str, **variables: str) -> None:
         self.home = home
         self.environment = environment(home, **variables)
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "serve", *arguments],
+            [sys.executable, *self.program, *arguments],
             cwd=ROOT,
             env=self.environment,
             stdout=subprocess.PIPE,

@@ -95,7 +95,7 @@ def test_a_hanging_database_does_not_keep_it_from_ending(hanging: Serving) -> No
     code = hanging.stop(signal.SIGTERM)
 
     assert code == 0
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20  # seconds; it would hang for ever
 
 
 def test_a_database_that_died_is_started_again(home: Path) -> None:

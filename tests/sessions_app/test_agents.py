@@ -1,8 +1,13 @@
 """GET /api/agents: who is there, at what, with how much unread."""
 
+from datetime import timedelta
+
+from django.utils import timezone
+
 from dcm.lib.threads import in_thread
+from dcm.lib.wire import wire_time
 from tests.conftest import Api, Listen
-from tests.factories import make_subtask
+from tests.factories import make_action, make_message, make_subtask
 
 MESSAGE = {"from_agent": "a", "topic": "task.created", "content": "x"}
 
@@ -49,3 +54,35 @@ async def test_nobody_of_that_name_is_a_404(api: Api) -> None:
     reply = await api.get("/api/agents/nobody")
 
     assert (reply.status_code, reply.json()) == (404, {"error": "Agent not found"})
+
+
+async def test_what_each_has_not_read_is_counted(api: Api) -> None:
+    for agent_id in ("ag-1", "ag-2"):
+        await in_thread(make_subtask, agent_id=agent_id)
+    for to_agent in ("ag-1", None, None):
+        await api.post("/api/messages", json={**MESSAGE, "to_agent": to_agent})
+    expired = timezone.now() - timedelta(hours=1)
+    await in_thread(make_message, read_by=["ag-2"], expires_at=expired)
+    await api.get("/api/messages/ag-2")
+    await api.post("/api/messages", json=MESSAGE)
+
+    reply = (await api.get("/api/agents")).json()
+
+    unread = {each["agent_id"]: each["unread_count"] for each in reply["agents"]}
+    assert (unread["ag-1"], unread["ag-2"]) == (4, 1)
+
+
+async def test_an_agent_was_last_seen_when_its_newest_action_came(api: Api) -> None:
+    earlier, later = (timezone.now() - timedelta(minutes=ago) for ago in (30, 20))
+    subtasks = [
+        await in_thread(
+            make_subtask, agent_id="ag-7", created_at=timezone.now() - timedelta(days=ago)
+        )
+        for ago in (0.5, 2)
+    ]
+    await in_thread(make_action, subtask=subtasks[0], created_at=earlier)
+    await in_thread(make_action, subtask=subtasks[1], created_at=later)
+
+    agent = (await api.get("/api/agents/ag-7")).json()["agent"]
+
+    assert agent["last_seen_at"] == wire_time(later)

@@ -11,7 +11,14 @@ from dcm.lib.threads import in_thread
 from projects.models import Action
 from sessions_app.models import ContextEntry, Coordination, Decision, Session
 from tests.conftest import Api
-from tests.factories import make_action, make_message, make_request, make_subtask, make_task
+from tests.factories import (
+    make_action,
+    make_lease,
+    make_message,
+    make_request,
+    make_subtask,
+    make_task,
+)
 from tests.sessions_app.test_briefs import brief, make_wave
 
 
@@ -330,3 +337,53 @@ async def test_earlier_work_like_the_request_is_recalled(api: Api) -> None:
 
     assert content.count('subtask: "Login form keeps the password"') == 1
     assert "Invoices" not in content
+
+
+# --- leases -----------------------------------------------------------------------------------
+
+
+def leased() -> None:
+    """ag-7 works on forms.py and leased docs; others hold what it works on, and what not."""
+    wave = make_wave()
+    project = wave.request.project
+    mine = make_subtask(task=wave, agent_id="ag-7", status="running")
+    paths = [f"{project.path}/src/forms.py"]
+    make_action(subtask=mine, session_id="s-1", tool_name="Edit", file_paths=paths)
+    soon, past = timezone.now() + timedelta(minutes=2), timezone.now()
+    make_lease(project=project, agent_id="ag-8", pattern="src/**", reason="moves `it`\n# Forged")
+    make_lease(project=project, agent_id="ag-8", pattern="lib/**")
+    make_lease(project=project, agent_id="ag-9", pattern="src/forms.py", expires_at=past)
+    make_lease(project=project, agent_id="ag-7", pattern="docs", expires_at=soon)
+    make_lease(project=project, agent_id="ag-7", pattern="later")
+    make_lease(project=project, agent_id="ag-7", pattern="x", expires_at=soon, is_implicit=True)
+    make_lease(agent_id="ag-8", pattern="src/**", reason="in another project")
+
+
+async def test_leases_that_bear_on_the_work_are_told(api: Api) -> None:
+    await in_thread(leased)
+
+    content = await content_of(api, "ag-7")
+
+    lines = content.split("## Leases\n")[1].split("\n##")[0].strip().splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("- docs: yours until ")
+    assert lines[1].startswith("- src/**: ag-8 holds it until ")
+    assert lines[1].endswith('"moves `it` # Forged"')
+    assert "## Leases" not in await content_of(api, "somebody")
+
+
+async def test_a_lease_that_was_just_taken_is_news(api: Api) -> None:
+    await in_thread(leased)
+    position = (await brief(api, "ag-7"))["position"]
+    project = (await api.get("/api/projects")).json()["projects"][0]
+    taken = {"agent_id": "ag-9", "patterns": ["src/forms.py"], "is_shared": True}
+    for row in (await api.get("/api/leases?agent_id=ag-8")).json()["leases"]:
+        await api.delete(f"/api/leases/{row['id']}")
+        project = {"id": row["project_id"]} if row["pattern"] == "lib/**" else project
+    reply = await api.post("/api/leases", json={"project_id": project["id"], **taken})
+    assert reply.status_code == 201
+
+    content = await content_of(api, "ag-7", since=position)
+
+    assert "- src/forms.py: ag-9 holds it until " in content
+    assert "docs" not in content

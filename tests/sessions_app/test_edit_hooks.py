@@ -107,6 +107,18 @@ async def test_where_leases_are_off_edits_take_none_and_meet_none(api: Api) -> N
     assert await holders(api) == {"lead": "**"}
 
 
+@pytest.mark.parametrize("name", ['a"b.py', "a{b},c.py", "a%_.py", "a'$1.py", "NULL", "é\u0301 \n"])
+async def test_files_of_any_name_are_held(api: Api, name: str) -> None:
+    await begin(api)
+
+    assert await edit(api, "run-1", f"/srv/shop/{name}/{name}") == {}
+    assert await edit(api, "run-1", f"/srv/shop/{name}/{name}") == {}
+    told = await edit(api, "run-2", f"/srv/shop/{name}/{name}")
+
+    assert told["permissionDecision"] == "deny"
+    assert len(await holders(api)) == 1
+
+
 async def test_reading_is_free(api: Api) -> None:
     await begin(api)
     await edit(api, "run-1")
@@ -213,6 +225,28 @@ async def test_an_edit_that_is_told_late_takes_nothing(api: Api) -> None:
 
     assert await edit(api, "run-1", timestamp=hour_ago) == {}
     assert await holders(api) == {}
+
+
+async def test_a_host_whose_clock_is_an_hour_ahead_holds_no_longer(api: Api) -> None:
+    await begin(api)
+    ahead = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+
+    assert await edit(api, "run-1", timestamp=ahead) == {}
+
+    assert 240 < await in_thread(seconds_left) <= 300
+    assert (await edit(api, "run-2", timestamp=ahead))["permissionDecision"] == "deny"
+
+
+async def test_files_on_other_drives_are_nobodys_and_its_own_are_found(api: Api) -> None:
+    windows = {"cwd": "C:\\work\\shop"}
+    for session_id in ("win-1", "win-2"):
+        await hook(api, "SessionStart", session_id, source="startup", **windows)
+
+    assert await edit(api, "win-1", "D:\\work\\shop\\a.py", **windows) == {}
+    assert await holders(api) == {}
+    assert await edit(api, "win-1", "c:/Work/Shop/src/a.py", **windows) == {}
+    assert "additionalContext" in await edit(api, "win-2", "SRC\\A.py", **windows)
+    assert await holders(api) == {"win-1": "src/a.py"}
 
 
 async def test_an_edit_before_anything_else_of_a_session_counts(api: Api) -> None:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from time import monotonic, sleep
 
-from dcm_client.hook_event import Event, read_event, to_line
+from dcm_client.hook_event import Event, read_event, signed, spooled, to_line
 from dcm_client.post import Address, NotTaken, parse_url, post
 from dcm_client.spool import Spool, default_folder
 
@@ -62,17 +62,18 @@ class Hook:
         # What was told before comes before; but a host that waits for its brief is to have it.
         is_clear = not self._spool.is_resting() and self._send_waiting()
         if not is_clear and not _is_awaited(event):
-            self._spool.append(line)
+            self._spool.append(spooled(line))
             return
+        took_ms = round((monotonic() - self._began) * 1000)
         try:
-            reply = self._post(line, self._at(0.8))
+            reply = self._post(signed(line, took_ms=took_ms), self._at(0.8))
         except NotTaken as error:
             self._keep(line, error)
         else:
             _show(reply)
 
     def _keep(self, line: bytes, error: NotTaken) -> None:
-        self._spool.append(line)
+        self._spool.append(spooled(line))
         if error.is_late:
             self._spool.rest()
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from time import gmtime, strftime, time_ns
 from typing import Any
 
 from dcm_client.redact import redact_event
@@ -63,6 +64,25 @@ def to_line(event: Event, *, redacted: bool) -> bytes:
     if redacted:
         event = redact_event(shorten_fields(event, LARGEST_SEARCHED))
     return json.dumps(shorten_fields(event, LARGEST_FIELD), separators=(",", ":")).encode()
+
+
+def signed(line: bytes, *, took_ms: int) -> bytes:
+    """With what the server cannot know: this machine, its clock, what was done until now."""
+    told = {"machine": os.uname().nodename, "sent_at_ms": time_ns() // 1_000_000}
+    return _with(line, dcm_hook={**told, "took_ms": took_ms})
+
+
+def spooled(line: bytes) -> bytes:
+    """With the moment, and a mark that its host will not wait for the reply."""
+    told = {"machine": os.uname().nodename, "spooled": True}
+    if b'"timestamp":' in line:  # perhaps the host's own, which is as good
+        return _with(line, dcm_hook=told)
+    return _with(line, dcm_hook=told, timestamp=strftime("%Y-%m-%dT%H:%M:%SZ", gmtime()))
+
+
+def _with(line: bytes, **fields: Any) -> bytes:
+    """The object on this line with more fields; the last of one name counts."""
+    return line[:-1] + b"," + json.dumps(fields, separators=(",", ":")).encode()[1:]
 
 
 # --- reading ------------------------------------------------------------------------------------

@@ -133,7 +133,11 @@ class ActiveAgent(Result):
 
 
 class SeenAgent(Result):
-    """Who is connected, or worked within a day. current_subtask: its id, description, status."""
+    """Who is connected, or was heard of within a day. current_subtask: its id, description, status.
+
+    name and what follows is told by hooks only. state: working, waiting (for the user), idle,
+    stale or ended. injected_characters: of messages that hooks put before it.
+    """
 
     agent_id: str
     online: bool
@@ -144,11 +148,68 @@ class SeenAgent(Result):
     connected_since: datetime | None = None
     last_seen_at: datetime | None = None
     current_subtask: Json | None = None
+    name: str | None = None
+    session_id: str | None = None
+    project_id: str | None = None
+    parent: str | None = None
+    model: str | None = None
+    machine: str | None = None
+    state: str | None = None
+    reason: str | None = None
+    state_since: datetime | None = None
+    injections: int | None = None
+    injected_characters: int | None = None
+    current_request: Json | None = None
 
 
 class HourOfActions(Result):
     hour: datetime
     count: int
+
+
+class HooksOfAKind(Result):
+    """At most so many milliseconds took half, and 95 of 100, of them; None: not measured.
+
+    client_…: what dcm-hook needed before it sent one.
+    """
+
+    event: str
+    count: int
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    client_p50_ms: float | None = None
+    client_p95_ms: float | None = None
+
+
+class HookHealth(Result):
+    """How hooks fared since the server started. sessions: when each was heard of last."""
+
+    events: list[HooksOfAKind]
+    late: int
+    refused: int
+    failed: int
+    calls_without_end: Json
+    sessions: list[Json]
+
+
+class Delivery(Result):
+    """state: queued, injected, seen, acknowledged or dead. number: within its pair of agents."""
+
+    message_id: str
+    from_agent: str
+    to_agent: str
+    number: int
+    state: str
+    queued_at: datetime
+    expires_at: datetime
+    is_crossed: bool = False
+    injections: int = 0
+    reason: str | None = None
+    project_id: str | None = None
+    in_reply_to: str | None = None
+    injected_at: datetime | None = None
+    seen_at: datetime | None = None
+    acknowledged_at: datetime | None = None
 
 
 class Lease(Result):
@@ -165,6 +226,55 @@ class Lease(Result):
     is_implicit: bool = False
     session_id: str | None = None
     reason: str | None = None
+
+
+class LeaseConflict(Result):
+    """path: as it was asked for. lease: the first that speaks against a change of it."""
+
+    path: str
+    lease: Lease
+
+
+class LeaseCheck(Result):
+    """mode: off, warn or enforce."""
+
+    mode: str
+    conflicts: list[LeaseConflict]
+
+
+class Claim(Result):
+    """token: of the project's leases and claims later ones have higher ones."""
+
+    subtask_id: str
+    agent_id: str
+    token: int
+    ttl_seconds: int
+    claimed_at: datetime
+    expires_at: datetime
+    session_id: str | None = None
+
+
+class Unblocked(Result):
+    """is_last: it waits for nothing else."""
+
+    id: str
+    description: str
+    status: str
+    is_last: bool
+    agent_type: str | None = None
+    agent_id: str | None = None
+
+
+class Claimed(Result):
+    """claim, subtask: None when there was nothing to claim. unblocks: what waits for the subtask.
+
+    waiting: how many more the agent could claim if others were completed.
+    """
+
+    unblocks: list[Unblocked]
+    waiting: int
+    claim: Claim | None = None
+    subtask: Subtask | None = None
 
 
 class BatchOutcome(Result):

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from django.db.models import Func, Q, QuerySet, TextField
+from django.db.models import Func, OuterRef, Q, QuerySet, Subquery, TextField
 from django.db.models.functions import Left
 
 from dcm.dashboard.selectors.rows import rows
 from dcm.lib.keyset import Keyset
-from messaging.models import Message
+from messaging.models import Delivery, Message
 
 PAGE = 50
 _NEWEST = Keyset("-created_at", "id")
@@ -21,11 +21,14 @@ GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 40
 
 
 class Said(Func):
-    """What a message says: of {"message": text} and {"text": text} the text, else the JSON."""
+    """What a message says: of {"message": text} and {"text": text} the text, else each value."""
 
     template = """left(coalesce(
         CASE WHEN %(expressions)s - 'message' = '{}' OR %(expressions)s - 'text' = '{}'
-        THEN coalesce(%(expressions)s->>'message', %(expressions)s->>'text') END,
+        THEN coalesce(%(expressions)s->>'message', %(expressions)s->>'text')
+        WHEN jsonb_typeof(%(expressions)s) = 'object' THEN (
+          SELECT string_agg(key || ': ' || coalesce(value, '-'), ' · ')
+          FROM jsonb_each_text(%(expressions)s)) END,
         %(expressions)s::text), 4000)"""
     output_field = TextField()
 
@@ -38,12 +41,14 @@ def topics() -> list[dict[str, Any]]:
 def messages(
     *, topic: str | None, agent_id: str | None, cursor: str | None
 ) -> tuple[list[Message], str | None]:
-    """Newest first, unexpired; of a topic, from or to an agent."""
+    """Newest first, unexpired; of a topic, from or to an agent. With the state of `delivery`."""
     found = Message.objects.unexpired()
     if topic is not None:
         found = found.filter(topic=topic)
     if agent_id is not None:
         found = found.filter(Q(from_agent=agent_id) | Q(to_agent=agent_id))
+    came = Delivery.objects.filter(message_id=OuterRef("id")).values("state")[:1]
+    found = found.annotate(delivery=Subquery(came))
     page = list(_NEWEST.after(in_short(found), cursor)[:PAGE])
     return page, _NEWEST.cursor(page, PAGE)
 

@@ -6,8 +6,11 @@ from dcm.dashboard.drawing.graph import graph
 from dcm.dashboard.live import WATCHER
 from dcm.dashboard.pages import change, done, page, show
 from dcm.dashboard.selectors import agents as selectors
+from dcm.dashboard.selectors import held
 from dcm.lib.api import Query, path_uuid
 from dcm.lib.errors import NotFound
+from dcm.monitoring.hooks import health_now as hook_health
+from messaging.models import Agent
 from messaging.services.blocking import unblock
 from sessions_app.agents import agents as known_agents
 
@@ -20,9 +23,10 @@ class NoAgent(NotFound):
 def agents(request: HttpRequest) -> HttpResponse:
     blocks = selectors.blocks()
     shown = {
-        "agents": sorted((a for a in known_agents() if not _is_watcher(a)), key=_by_interest),
+        "agents": sorted((a for a in known_agents() if not _is_watcher(a)), key=_newest_first),
         "blocks": blocks,
         "drawn": graph([(each.blocked_agent, each.blocked_by) for each in blocks]),
+        "hooks": hook_health(),
     }
     return show(request, "agents.html", shown)
 
@@ -40,6 +44,8 @@ def agent(request: HttpRequest) -> HttpResponse:
         "inbox": list(selectors.inbox(agent_id)),
         "work": selectors.work(agent_id),
         "calls": selectors.calls(agent_id),
+        "leases": held.leases(agent_id=agent_id),
+        "claims": held.claims(agent_id=agent_id),
     }
     return show(request, "agents/one.html", shown)
 
@@ -51,9 +57,16 @@ def end_block(request: HttpRequest) -> HttpResponse:
     return done(request, "agents", f"{block.blocked_agent} may go on")
 
 
-def _by_interest(agent: dict[str, Any]) -> tuple[bool, bool, bool]:
-    """Who stands still first, then who works, then who is there."""
-    return not agent["is_blocked"], agent["current_subtask"] is None, not agent["online"]
+def _newest_first(agent: dict[str, Any]) -> tuple[bool, float]:
+    """Who is there, works or stands still; then who was seen last."""
+    is_live = (
+        agent["online"]
+        or agent["state"] in {Agent.State.WORKING, Agent.State.WAITING}
+        or agent["current_subtask"] is not None
+        or agent["is_blocked"]
+    )
+    seen_at = agent["last_seen_at"]
+    return not is_live, -seen_at.timestamp() if seen_at else 0.0
 
 
 def _is_watcher(agent: dict[str, Any]) -> bool:

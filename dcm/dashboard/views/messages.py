@@ -36,11 +36,11 @@ def messages(request: HttpRequest) -> HttpResponse:
 @change("messaging.change_message")
 def compose(request: HttpRequest) -> HttpResponse:
     form: dict[str, Any] = ComposeForm.read(request.POST.dict())
-    message = send_message(
+    sent = send_message(
         from_agent=actor(request),
         to_agent=form.get("to") or None,
         topic=form["topic"],
         priority=int(form.get("priority", 0)),
         content={"message": form["text"]},
     )
-    return done(request, "messages", f"Sent to {message.to_agent or 'everybody'}")
+    return done(request, "messages", f"Sent to {sent.letter.to_agent or 'everybody'}")

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from dcm.dashboard.drawing.timeline import Span, Timeline, timeline
 from dcm.dashboard.pages import page, part, show
+from dcm.dashboard.selectors import held
 from dcm.dashboard.selectors import projects as selectors
 from dcm.lib.api import Query, path_uuid
 from projects.services.projects import ProjectNotFound
@@ -32,6 +33,8 @@ def project(request: HttpRequest, project_id: str) -> HttpResponse:
         "requests": requests,
         "drawn_request": next((each for each in requests if each["id"] == drawn_id), None),
         "drawn": _drawn(subtasks),
+        "leases": held.leases(project_id=known["id"]),
+        "claims": held.claims(project_id=known["id"]),
     }
     return show(request, "projects/one.html", shown)
 

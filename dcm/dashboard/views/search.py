@@ -5,6 +5,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from dcm.dashboard.pages import page, show
+from dcm.dashboard.selectors.search import addressees, in_words
 from dcm.lib.api import InvalidQuery, Query
 from sessions_app.search import KINDS, Found, Wanted, search
 
@@ -23,6 +24,7 @@ def results(request: HttpRequest) -> HttpResponse:
         text=text,
         kinds=[kind] if kind else list(KINDS),
         session_id=query.text("session"),
+        reads_all=True,  # as the page of messages shows them
         limit=FOUND,
         cursor=query.text("cursor"),
     )
@@ -31,11 +33,25 @@ def results(request: HttpRequest) -> HttpResponse:
         "q": text,
         "kind": kind,
         "kinds": list(KINDS),
-        "found": [{"row": each, "url": _address(each)} for each in found],
+        "found": _shown(found),
         "cursor": cursor,
         "session": wanted.session_id,
     }
     return show(request, "search.html", shown)
+
+
+def _shown(found: list[Found]) -> list[dict[str, Any]]:
+    """Each with its page, and a message with whom it went to."""
+    to = addressees([each.id for each in found if each.kind == "message"])
+    return [
+        {
+            "row": each,
+            "url": _address(each),
+            "to": to.get(each.id),
+            "excerpt": in_words(each.excerpt) if each.kind == "message" else each.excerpt,
+        }
+        for each in found
+    ]
 
 
 def _address(found: Found) -> str | None:

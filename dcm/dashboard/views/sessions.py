@@ -10,6 +10,7 @@ from dcm.lib.api import Query, path_uuid
 from dcm.lib.errors import NotFound
 from projects.models import Action
 from sessions_app.briefs import generate_brief
+from sessions_app.selectors import injection_meter
 
 MAIN_AGENT = "main agent"
 
@@ -55,6 +56,7 @@ def session(request: HttpRequest) -> HttpResponse:
         "compactions": selectors.compactions(session_id),
         "files": selectors.files(session_id),
         "agents": selectors.agents(session_id),
+        "meter": injection_meter(session_id),
     }
     return show(request, "sessions/one.html", shown)
 

@@ -1,8 +1,8 @@
 """The admin of a model whose rows belong to services."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -10,55 +10,40 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import OperationalError, models
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from psycopg.errors import QueryCanceled
 
 from dcm.lib import wire
-from dcm.lib.admin import export
+from dcm.lib.admin.changes import Row, Rows, ServiceAdmin
 from dcm.lib.admin.links import Down, Up, link_up
 from dcm.lib.admin.lists import MOST_BELOW, CountUpTo, LargePaginator, RowList, beginning
 from dcm.lib.admin.text import ON_PAGES, Title, inert
-from dcm.lib.errors import DomainError
-
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Any]
-else:
-    ModelAdmin = admin.ModelAdmin
-
-MOST_AT_ONCE = 1_000
-"""Rows that one action changes."""
+from dcm.lib.admin.trail import trail
 
 TOO_SLOW = "That took too long: look for an id, or narrow it down with a filter."
 
-Row = Any
-Rows = models.QuerySet[Any]
 Cell = Callable[[Row], object]
 
 
-class RowAdmin(ModelAdmin):
-    """Shows rows with links up and down; a subclass that may change them says by which service.
+class RowAdmin(ServiceAdmin):
+    """Shows rows with links up and down, beside what a ServiceAdmin does.
 
     columns: of the list, the first links to the row. up: columns that name other rows. sortable:
-    columns with an index for it. editable: given to `change`. hidden: never shown. along: what is
-    deleted with a row.
+    columns with an index for it. hidden: never shown.
     """
 
     columns: ClassVar[Sequence[str]] = ()
     up: ClassVar[Mapping[str, Up]] = {}
     sortable: ClassVar[Sequence[str]] = ()
-    editable: ClassVar[Sequence[str]] = ()
     hidden: ClassVar[Sequence[str]] = ()
-    along: ClassVar[str] = ""
 
     paginator = LargePaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    actions: Sequence[str] = ("export_as_jsonl", "export_as_csv")
     list_max_show_all = 100
 
     # --- lists --------------------------------------------------------------------------------
@@ -116,7 +101,9 @@ class RowAdmin(ModelAdmin):
         if any("\0" in value for _, values in request.GET.lists() for value in values):
             return HttpResponseRedirect(request.path)
         try:
-            return super().changelist_view(request, extra_context)
+            return super().changelist_view(
+                request, {"title": self._heading, **(extra_context or {})}
+            )
         except OperationalError as error:
             if not (request.GET and isinstance(error.__cause__, QueryCanceled)):
                 raise
@@ -161,8 +148,11 @@ class RowAdmin(ModelAdmin):
         if not self.editable:
             context |= {"show_save": False, "show_save_and_continue": False}
         response: Any = super().render_change_form(request, context, *args, **kwargs)
-        title = Title.of(response.context_data["original"])
-        response.context_data |= {"original": title, "subtitle": title}
+        row = response.context_data["original"]
+        title = Title.of(row)
+        noun = capfirst(str(self.model._meta.verbose_name))
+        response.context_data |= {"original": title, "subtitle": title, "title": noun}
+        response.context_data["trail"] = trail(row, self.admin_site._registry)
         return response
 
     def history_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -176,109 +166,11 @@ class RowAdmin(ModelAdmin):
         context |= {"object": Title.of(context["object"]), "subtitle": None}
         return super().render_delete_form(request, context)
 
-    # --- who may ------------------------------------------------------------------------------
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Row = None) -> bool:
-        changes = bool(self.editable) or len(self.actions) > len(RowAdmin.actions)
-        return changes and super().has_change_permission(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Row = None) -> bool:
-        return type(self).remove is not RowAdmin.remove and super().has_delete_permission(
-            request, obj
-        )
-
-    # --- changes, all of them by services -----------------------------------------------------
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return self._or_say_why(request, partial(super().changeform_view, request, *args, **kwargs))
-
-    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return self._or_say_why(request, partial(super().delete_view, request, *args, **kwargs))
-
-    def save_model(self, request: HttpRequest, obj: Row, form: Any, change: bool) -> None:
-        changes = {name: form.cleaned_data[name] for name in form.changed_data}
-        if changes:
-            self.change(obj, **changes)
-
-    def change(self, row: Row, **changes: Any) -> object:
-        """Call the service with what was given anew of `editable`."""
-        raise NotImplementedError
-
-    def remove(self, row: Row) -> object:
-        """Call the service that deletes the row."""
-        raise NotImplementedError
-
-    def delete_model(self, request: HttpRequest, obj: Row) -> None:
-        self.remove(obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: Rows) -> None:
-        for row in self._one_by_one(list(queryset.values_list("pk", flat=True))):
-            self.remove(row)
-
-    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:
-        return super().response_delete(request, inert(obj_display), obj_id)
-
-    def get_deleted_objects(
-        self, objs: Iterable[Any], request: HttpRequest
-    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """The rows themselves. What goes along may be a million more, so it is only named."""
-        rows: list[str] = [Title.of(row) for row in objs]
-        along = [f"with {self.along}"] if self.along else []
-        return [*rows, *along], {self._nouns: len(rows)}, set(), []
-
-    def apply(
-        self, request: HttpRequest, rows: Rows, service: Callable[[Row], object], done: str
-    ) -> None:
-        """Call the service for each row; say and log what was done."""
-        keys = list(rows.order_by().values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
-        if len(keys) > MOST_AT_ONCE:
-            text = f"At most {MOST_AT_ONCE} rows at once: nothing was changed."
-            self.message_user(request, text, messages.ERROR)
-            return
-        changed = 0
-        for row in self._one_by_one(keys):
-            try:
-                service(row)
-            except DomainError as error:
-                self.message_user(request, f"{Title.of(row)}: {error.text}", messages.ERROR)
-            else:
-                changed += 1
-                self.log_change(request, row, done)
-        if changed:
-            noun = self.model._meta.verbose_name if changed == 1 else self._nouns
-            self.message_user(request, f"{changed} {noun} {done}", messages.SUCCESS)
-
-    @admin.action(description="Export as JSON Lines", permissions=["view"])
-    def export_as_jsonl(self, request: HttpRequest, rows: Rows) -> HttpResponseBase:
-        return export.as_jsonl(rows)
-
-    @admin.action(description="Export as CSV", permissions=["view"])
-    def export_as_csv(self, request: HttpRequest, rows: Rows) -> HttpResponseBase:
-        return export.as_csv(rows)
-
-    def _one_by_one(self, keys: Iterable[object]) -> Iterator[Row]:
-        for key in keys:
-            if (row := self.model._default_manager.filter(pk=key).first()) is not None:
-                yield row
-
-    def _or_say_why(self, request: HttpRequest, show: Callable[[], Any]) -> Any:
-        try:
-            return show()
-        except DomainError as error:
-            self.message_user(request, error.text, messages.ERROR)
-            options = self.model._meta
-            return HttpResponseRedirect(
-                reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
-            )
+    @property
+    def _heading(self) -> str:
+        return capfirst(self._nouns)
 
     # --- cells --------------------------------------------------------------------------------
-
-    @property
-    def _nouns(self) -> str:
-        return str(self.model._meta.verbose_name_plural)
 
     def _is_long(self, name: str) -> bool:
         """Whether a list fetches its beginning only. What has an index or choices is short."""
@@ -348,6 +240,9 @@ def _named(cell: Cell, name: str, label: str, *, order: str | None = None) -> Ce
 
 
 def _shown(value: Any, field: Any, longest: int = 80) -> object:
-    """Moments and booleans as the admin shows them, anything else as inert text."""
-    is_short = isinstance(field, models.DateTimeField | models.BooleanField)
-    return value if is_short else inert(value, longest)
+    """Booleans as the admin shows them, moments to the second, anything else as inert text."""
+    if isinstance(field, models.BooleanField):
+        return value
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    return inert(value, longest)

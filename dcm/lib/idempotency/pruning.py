@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from dcm.lib.idempotency.models import StoredReply
 from dcm.lib.pruning import of_rows
@@ -8,5 +8,5 @@ from dcm.lib.pruning import of_rows
 KEPT = timedelta(hours=24)
 
 STORED_REPLIES = of_rows(
-    "stored replies", lambda: StoredReply.objects.filter(created_at__lt=timezone.now() - KEPT)
+    "stored replies", lambda: StoredReply.objects.filter(created_at__lt=Now() - KEPT)
 )

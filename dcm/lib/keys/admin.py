@@ -3,7 +3,7 @@ from django.contrib.admin.models import LogEntry
 from django.http import HttpRequest
 
 from dcm.lib.admin import RowAdmin
-from dcm.lib.admin.rows import Row, Rows
+from dcm.lib.admin.changes import Row, Rows
 from dcm.lib.keys.models import ApiKey
 from dcm.lib.keys.services import revoke_key
 
@@ -18,6 +18,7 @@ class ApiKeyAdmin(RowAdmin):
     list_filter = ("scope",)
     search_fields = ("id", "name")
     hidden = ("digest",)
+    notes_itself = True
     actions = (*RowAdmin.actions, "revoke")
 
     @admin.action(description="Revoke", permissions=["change"])

@@ -15,7 +15,7 @@ from dcm.lib.errors import DomainError
 from dcm.lib.keys.callers import ANYBODY, Caller, current
 from dcm.lib.keys.ring import ring
 from dcm.lib.threads import in_thread
-from dcm.lib.throttle import Limit, TooFast
+from dcm.lib.throttle import Limit
 
 BURST = 4
 OPEN_PATHS = frozenset({"/health", "/livez"})  # load balancers ask these without a key
@@ -98,8 +98,6 @@ def refusal(error: Exception) -> HttpResponseBase:
     response = error_response(error)
     if response.status_code == 401:
         response["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, TooFast):
-        response["Retry-After"] = str(error.retry_after)
     return response
 
 

@@ -1,6 +1,5 @@
 """Making and revoking keys. `by`: who does, for the record."""
 
-import logging
 from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
@@ -10,11 +9,10 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from dcm.lib.audit.services import note
 from dcm.lib.errors import NotFound
 from dcm.lib.keys.models import ApiKey, Keyring
 from dcm.lib.keys.text import digest_of, new_key
-
-audit = logging.getLogger("dcm.audit")
 
 
 class KeyNotFound(NotFound):
@@ -50,8 +48,8 @@ def create_key(
         created_by=by,
         expires_at=expires_at,
     )
+    note("apikey.create", by=by, about=key.id, name=name, scope=scope)
     _announce()
-    audit.info("API key %s made by %s: %r, %s", key.id, by, name, scope)
     return NewKey(key, text)
 
 
@@ -65,8 +63,8 @@ def revoke_key(key_id: str, *, by: str) -> ApiKey:
     if key is None:
         raise KeyNotFound
     if revoked:
+        note("apikey.revoke", by=by, about=key.id, name=key.name)
         _announce()
-        audit.info("API key %s revoked by %s: %r", key.id, by, key.name)
     return key
 
 

@@ -5,12 +5,14 @@ than most statements. So what returns nothing that anybody waits for is queued, 
 whatever comes next: another statement, or the commit.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from itertools import count
 from time import perf_counter
 from typing import Any
 
 from django.db.backends.postgresql import base
+from psycopg.abc import Buffer
+from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import TransactionStatus
 from psycopg.pq.abc import PGresult
 
@@ -24,29 +26,45 @@ COMMIT = command(b"COMMIT")
 Rows = list[tuple[str | None, ...]]
 
 
+Parameters = Sequence["Buffer | None"]
+
+
 class Queued:
-    """A statement on its way."""
+    """A statement on its way. parameters: in the text format of PostgreSQL."""
 
     def __init__(
-        self, statement: str, parameters: tuple[str, ...], flush: Callable[[], None]
+        self, statement: str, parameters: Parameters, connection: "DatabaseWrapper"
     ) -> None:
         self.statement = statement
-        self.parameters = [parameter.encode() for parameter in parameters]
-        self.result: PGresult | None = None
-        self._flush = flush
+        self.parameters = parameters
+        self._result: PGresult | None = None
+        self._connection = connection
+
+    def settle(self, result: PGresult) -> None:
+        self._result = result
+
+    @property
+    def result(self) -> PGresult:
+        """What it returned. If it still waits, it does so no longer."""
+        if self._result is None:
+            self._connection.flush()
+        if self._result is None:
+            raise RuntimeError("the statement was rolled back unexecuted")
+        return self._result
 
     @property
     def rows(self) -> Rows:
-        """What it returned, as text. If it still waits, it does so no longer."""
-        if self.result is None:
-            self._flush()
+        """As text."""
         result = self.result
-        if result is None:
-            raise RuntimeError("the statement was rolled back unexecuted")
         return [
             tuple(_text(result.get_value(row, column)) for column in range(result.nfields))
             for row in range(result.ntuples)
         ]
+
+    @property
+    def values(self) -> list[tuple[Any, ...]]:
+        """The rows as Python values."""
+        return self._connection.values(self.result)
 
 
 def _text(value: bytes | None) -> str | None:
@@ -61,13 +79,27 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._numbers = count()
         self.execute_wrappers.append(slow.timed)
 
-    def queue(self, statement: str, *parameters: str) -> Queued:
+    def ask(self, statement: str, parameters: Sequence[Any]) -> Queued:
+        """As queue(), with any values of Python."""
+        self.ensure_connection()
+        formats = [PyFormat.TEXT] * len(parameters)
+        return self.queue(
+            statement, Transformer(self.connection).dump_sequence(parameters, formats)
+        )
+
+    def values(self, result: PGresult) -> list[tuple[Any, ...]]:
+        """The rows, as Python values."""
+        adapted = Transformer(self.connection)
+        adapted.set_pgresult(result)
+        return adapted.load_rows(0, result.ntuples, tuple)
+
+    def queue(self, statement: str, parameters: Parameters) -> Queued:
         """Execute it by the commit at the latest; it is planned once per connection.
 
         parameters: for $1, $2 and so on. What goes wrong is raised by whatever comes next. Outside
         a transaction there is nothing to wait for.
         """
-        queued = Queued(statement, parameters, self.flush)
+        queued = Queued(statement, parameters, self)
         self._queue.append(queued)
         if self.get_autocommit():
             self.flush()
@@ -119,7 +151,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         try:
             results = make_trip(self.connection, [*first, *middle, *last])
         finally:
-            slow.note((queued.statement for queued in queue), perf_counter() - began)
+            seconds = perf_counter() - began
+            slow.note((queued.statement for queued in queue), seconds)
+            if self.queries_logged:
+                self.queries_log.extend(
+                    {"sql": each.statement, "time": str(seconds)} for each in queue
+                )
         self._plans = known
         for queued, result in zip(queue, results[len(first) :], strict=False):
-            queued.result = result
+            queued.settle(result)

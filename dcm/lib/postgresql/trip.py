@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
-from psycopg.abc import PQGen
+from psycopg.abc import Buffer, PQGen
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.waiting import Ready, Wait
@@ -24,7 +24,7 @@ def preparation(plan: bytes, text: bytes) -> Command:
     return lambda server: server.send_prepare(plan, text)
 
 
-def execution(plan: bytes, parameters: Sequence[bytes]) -> Command:
+def execution(plan: bytes, parameters: "Sequence[Buffer | None]") -> Command:
     return lambda server: server.send_query_prepared(plan, parameters)
 
 

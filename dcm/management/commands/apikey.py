@@ -1,7 +1,6 @@
 """`manage.py apikey create|list|revoke`: who may call the server."""
 
 import argparse
-import getpass
 import json
 from datetime import timedelta
 from typing import Any
@@ -10,6 +9,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from dcm.lib.audit.services import at_the_command_line
 from dcm.lib.errors import DomainError
 from dcm.lib.keys.models import ApiKey
 from dcm.lib.keys.services import create_key, revoke_key
@@ -69,7 +69,7 @@ class Command(BaseCommand):
             projects=_projects(options["project"]),
             agents=options["agent"],
             expires_at=timezone.now() + options["expires"] if options["expires"] else None,
-            by=_operator(),
+            by=at_the_command_line(),
         )
         return [text], {**_shown(key), "key": text}
 
@@ -90,7 +90,7 @@ class Command(BaseCommand):
         return lines or ["There are no keys"], shown
 
     def _revoke(self, options: dict[str, Any]) -> tuple[list[str], Any]:
-        key = revoke_key(options["id"], by=_operator())
+        key = revoke_key(options["id"], by=at_the_command_line())
         return [f"Revoked {key.id} ({key.name})"], _shown(key)
 
 
@@ -115,13 +115,6 @@ def _shown(key: ApiKey) -> dict[str, Any]:
 
 def _projects(paths: list[str] | None) -> list[UUID] | None:
     return None if paths is None else [upsert_project(path=path).id for path in paths]
-
-
-def _operator() -> str:
-    try:
-        return f"{getpass.getuser()} on the command line"
-    except (KeyError, OSError):  # a container may have no name for its user
-        return "the command line"
 
 
 def _name(text: str) -> str:

@@ -16,6 +16,7 @@ from django.db import NotSupportedError, connections
 from dcm.lib import embedded
 from dcm.lib.keys.admission import keys_are_asked_for
 from dcm.lib.keys.selectors import usable_keys
+from dcm.monitoring import telemetry
 from dcm.monitoring.siblings import meeting_place
 from dcm.serving import database, ports, processes
 
@@ -65,6 +66,8 @@ class Command(BaseCommand):
         self.stdout.write("Stopped")
 
     def _serve(self, running: contextlib.ExitStack, workers: int) -> None:
+        if telemetry.is_missing():
+            raise CommandError(telemetry.MISSING)
         processes.allow_open_files()
         sockets = ports.listen(settings.HOST, PORTS)
         running.callback(ports.close, sockets)

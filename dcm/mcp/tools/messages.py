@@ -1,5 +1,6 @@
 """What agents say to each other."""
 
+import uuid
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -7,30 +8,41 @@ import msgspec
 from dcm.lib.body import NonEmpty
 from dcm.mcp.caller import Caller
 from dcm.mcp.tool import Call, SessionCall, tool
-from messaging.models import Message
+from messaging.addresses import recipients
+from messaging.models import Delivery, Message
+from messaging.selectors import sent_and_open
 from messaging.services.blocking import block_agent, unblock_agent
+from messaging.services.delivery import acknowledge
 from messaging.services.inbox import Inbox, read_inbox
-from messaging.services.messages import send_message
+from messaging.services.messages import send as send_letters
+from messaging.services.posting import Letter
 from sessions_app.briefs.of_session import MOST_QUESTIONS
 from sessions_app.coordinator_objects import question_object
 from sessions_app.coordinator_selectors import questions_concerning
 from sessions_app.services.coordinator import answer_question, ask_question
 
 LONGEST_TTL_SECONDS = 86_400
+MOST_SENT = 10
 
 
 class InboxCall(SessionCall, kw_only=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 20
     mark_read: bool = True
+    acknowledge: Annotated[
+        list[uuid.UUID],
+        msgspec.Meta(max_length=100, description="Ids of messages whose senders are told"),
+    ] = []
 
 
 @tool(
     InboxCall,
-    "Your unread messages, most urgent first, the questions that wait for you, and the answers to"
-    " yours.",
+    "Your unread messages, most urgent first, the questions that wait for you, the answers to"
+    " yours, and what you sent that is not acknowledged.",
 )
 def inbox(caller: Caller, given: InboxCall) -> object:
     agent_id = caller.agent(given.agent_id)
+    for message_id in given.acknowledge:
+        acknowledge(message_id, agent_id)
     return inbox_of(
         agent_id,
         caller.session(given.session_id),
@@ -48,7 +60,12 @@ def inbox_of(agent_id: str, session_id: str, *, limit: int, mark_read: bool) -> 
         "messages": [_note(message) for message in messages if message.from_agent != agent_id],
         "unread_remaining": unread,
         "questions": [question_object(question) for question in questions],
+        **({"sent": sent} if (sent := [*map(_sent, sent_and_open(agent_id, MOST_SENT))]) else {}),
     }
+
+
+def _sent(delivery: Delivery) -> dict[str, Any]:
+    return {"id": delivery.message_id, "to": delivery.to_agent, "state": delivery.state}
 
 
 def _note(message: Message) -> dict[str, Any]:
@@ -65,9 +82,17 @@ def _note(message: Message) -> dict[str, Any]:
 
 class SendCall(Call, kw_only=True):
     message: NonEmpty
-    to: Annotated[NonEmpty, msgspec.Meta(description="An agent id; everyone by default")] | None = (
-        None
-    )
+    to: (
+        Annotated[
+            NonEmpty,
+            msgspec.Meta(
+                description="Id or name of an agent, type:<agent type>, session:<id>, or project;"
+                " everyone by default"
+            ),
+        ]
+        | None
+    ) = None
+    in_reply_to: uuid.UUID | None = None
     topic: Literal[
         "task.created",
         "task.completed",
@@ -83,18 +108,29 @@ class SendCall(Call, kw_only=True):
 
 
 @tool(
-    SendCall, "Send a message to one agent or to everyone. It waits in the inbox until it expires."
+    SendCall,
+    "Send a message to an agent, several or everyone. It waits in the inbox until it expires.",
 )
 def send(caller: Caller, given: SendCall) -> object:
-    message = send_message(
-        from_agent=caller.agent(given.agent_id),
-        to_agent=given.to,
-        topic=given.topic,
-        content={"message": given.message},
-        priority=given.priority,
-        ttl_seconds=given.ttl_seconds,
+    agent_id = caller.agent(given.agent_id)
+    ids = [each.agent_id for each in recipients(given.to, sender=agent_id)] if given.to else [None]
+    sent = send_letters(
+        [
+            Letter(
+                from_agent=agent_id,
+                to_agent=to_agent,
+                topic=given.topic,
+                content={"message": given.message},
+                priority=given.priority,
+                ttl_seconds=given.ttl_seconds,
+                in_reply_to=given.in_reply_to,
+            )
+            for to_agent in ids
+        ]
     )
-    return {"id": message.id, "expires_at": message.expires_at}
+    told = {"id": sent[0].id, "expires_at": sent[0].expires_at}
+    deliveries = [each.delivery for each in sent if each.delivery]
+    return told | ({"deliveries": deliveries} if deliveries else {})
 
 
 class AskCall(SessionCall, kw_only=True):

@@ -9,7 +9,9 @@ import typer
 
 from dcm_client import mcp_stdio
 from dcm_client.cli import look, talk
+from dcm_client.cli.claiming import claim
 from dcm_client.cli.doctor.command import doctor
+from dcm_client.cli.guard.command import guard
 from dcm_client.cli.importing import import_transcripts
 from dcm_client.cli.install.commands import install_hooks, uninstall_hooks
 from dcm_client.cli.options import Json, Url
@@ -73,7 +75,7 @@ def mcp(
     raise typer.Exit(mcp_stdio.run(url, tools))
 
 
-SETTING_UP, LOOKING, TALKING = "Set up", "Look", "Talk"
+SETTING_UP, LOOKING, TALKING, WORKING = "Set up", "Look", "Talk", "Work"
 app.command("install", rich_help_panel=SETTING_UP)(install_hooks)
 app.command("uninstall", rich_help_panel=SETTING_UP)(uninstall_hooks)
 app.command(rich_help_panel=SETTING_UP)(doctor)
@@ -89,3 +91,5 @@ app.command(rich_help_panel=TALKING)(talk.ask)
 app.command(rich_help_panel=TALKING)(talk.answer)
 app.command(rich_help_panel=TALKING)(talk.share)
 app.command(rich_help_panel=TALKING)(talk.decide)
+app.command(rich_help_panel=WORKING)(claim)
+app.command(rich_help_panel=WORKING)(guard)

@@ -13,6 +13,7 @@ import typer
 from dcm_client.cli.terminal import NO_KEY, NO_SERVER, PROBLEM, give_up
 from dcm_client.errors import ConnectionFailed, DCMError, NotAuthorized, NotFound, Overloaded
 from dcm_client.rest import DCMClient
+from dcm_client.results import Project
 
 Url = Annotated[
     str | None, typer.Option("--url", help="The server; also DCM_URL.", show_default=False)
@@ -87,14 +88,19 @@ def the_session(dcm: DCMClient, given: str | None) -> str:
     """The one that is given or ours, else the latest of this folder, or of one above it."""
     if found := given or own_session():
         return found
+    for project in projects_around(dcm):
+        latest = next(iter(dcm.list_sessions(project_id=project.id, limit=1)), None)
+        if latest is not None:
+            return latest.id
+    return give_up(f"no session was ever recorded in {Path.cwd()}: name one with --session")
+
+
+def projects_around(dcm: DCMClient) -> Iterator[Project]:
+    """The project of this folder, then those of folders above it."""
     here = Path.cwd()
     for folder in (here, *here.parents):
         with contextlib.suppress(NotFound):
-            project = dcm.get_project_by_path(str(folder))
-            latest = next(iter(dcm.list_sessions(project_id=project.id, limit=1)), None)
-            if latest is not None:
-                return latest.id
-    return give_up(f"no session was ever recorded in {here}: name one with --session")
+            yield dcm.get_project_by_path(str(folder))
 
 
 def the_sender(given: str | None) -> str:

@@ -13,6 +13,9 @@ const lost = document.getElementById("lost");
 
 export const live = new Live({ epoch, after, token });
 
+// On a phone the names of the pages scroll: the one that is open is in sight.
+document.querySelector(".top nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
 // --- refresh --------------------------------------------------------------------------------------
 
 let refreshedAt = 0;

@@ -63,6 +63,9 @@ function sentence({ event, data }) {
   if (event === "agent.unblocked") return `${plain(d.blocked_agent)} may go on`;
   if (event.startsWith("agent.") && d.agent_id) return plain(d.agent_id);
   if (event.startsWith("session.")) return `session ${plain(d.session_id ?? d.id)}`;
+  if (event === "lease.taken") return `${plain(d.agent_id)} holds ${d.is_implicit ? "a file that it edits" : "paths"}${d.is_shared ? ", shared" : ""}`;
+  if (event.startsWith("lease.")) return `${plain(d.agent_id)} holds ${d.is_implicit ? "a file" : "paths"} no longer`;
+  if (event === "rows.imported") return `${plain(d.count)} ${plain(d.rows)} came from the original service`;
   return facts(d);
 }
 

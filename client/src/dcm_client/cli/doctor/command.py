@@ -4,6 +4,7 @@ import typer
 
 from dcm_client.cli.doctor.canary import check_canary
 from dcm_client.cli.doctor.findings import Finding, Level
+from dcm_client.cli.doctor.health import check_hook_health
 from dcm_client.cli.doctor.hooks import check_hook_program, check_registrations
 from dcm_client.cli.doctor.server import check_server
 from dcm_client.cli.doctor.spool import check_spool
@@ -37,6 +38,7 @@ def _examine(dcm: DCMClient) -> Iterator[Finding]:
     yield from check_registrations(dcm.url)
     yield from check_spool()
     if reachable:
+        yield from check_hook_health(dcm)
         yield from check_canary(dcm)
 
 

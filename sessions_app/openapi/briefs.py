@@ -1,22 +1,14 @@
-"""Sessions, context and hooks in the OpenAPI document. Contract: rest 5.9, 5.13, context-briefs."""
+"""Briefs and compaction in the OpenAPI document. Contract: rest 5.13, context-briefs."""
 
-from drf_spectacular.extensions import OpenApiSerializerFieldExtension
-from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import Direction, extend_schema_view
+from drf_spectacular.utils import extend_schema_view
 from rest_framework import serializers
 
 from dcm.lib.api import JsonObject, Moment, Uuid
 from dcm.lib.openapi import (
-    CURSOR,
     FLAG,
-    OBJECT,
     OFFSET,
-    SINCE,
     STRING,
-    UNTIL,
-    UUID,
     Json,
-    UpdateSchema,
     in_path,
     in_query,
     limits,
@@ -25,220 +17,13 @@ from dcm.lib.openapi import (
     shape,
     success,
 )
-from projects.models import Request
-from sessions_app import (  # noqa: F401  their other modules
-    coordinator_openapi,
-    search_openapi,
-)
+from sessions_app.openapi.fields import POSITION
 from sessions_app.serializers import (
-    AnyMoment,
-    Clamped,
     CompactionOutput,
-    Counter,
-    Flag,
     GenerateInput,
-    Position,
     RestoreInput,
-    SessionInput,
-    SessionOutput,
-    SessionUpdate,
 )
-from sessions_app.views.agents import Agents, OneAgent
 from sessions_app.views.context import CompactHistory, CompactStatus, Generate, Restore, context
-from sessions_app.views.hooks import claude_code
-from sessions_app.views.sessions import Sessions
-
-NO_RULE: Json = {}
-POSITION: Json = {
-    "type": "string",
-    "pattern": "^msg_[0-9a-z]+_[0-9]{1,18}$",
-    "examples": ["msg_0f3a9c2b7d11_318"],
-}
-DIGITS: Json = {"type": "string", "pattern": "^[0-9]{1,9}$"}
-
-
-class AnyMomentField(OpenApiSerializerFieldExtension):
-    target_class = AnyMoment
-    priority = 1
-
-    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Json:
-        about = "A timestamp, a date, or milliseconds since 1970."
-        date = {"type": "string", "format": "date"}
-        moment = {"type": "string", "format": "date-time"}
-        ms = {"type": "number", "minimum": 0, "maximum": 4_102_444_800_000}
-        return {"anyOf": [moment, date, ms], "description": about}
-
-
-class CounterField(OpenApiSerializerFieldExtension):
-    target_class = Counter
-    priority = 1
-
-    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Json:
-        number = {"type": "integer", "minimum": self.target.least, "maximum": self.target.most}
-        return {"anyOf": [number, DIGITS]}
-
-
-class ClampedField(OpenApiSerializerFieldExtension):
-    target_class = Clamped
-    priority = 1
-
-    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Json:
-        number = {"type": "integer", "minimum": self.target.least, "maximum": self.target.most}
-        about = f"Taken as {self.target.floor} to {self.target.ceiling}."
-        return {"anyOf": [number, DIGITS], "description": about}
-
-
-class PositionField(OpenApiSerializerFieldExtension):
-    target_class = Position
-    priority = 1
-
-    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Json:
-        return POSITION
-
-
-class FlagField(OpenApiSerializerFieldExtension):
-    target_class = Flag
-    priority = 1
-
-    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Json:
-        return {"enum": [True, False, "true", "false"]}
-
-
-class SessionUpdateSchema(UpdateSchema):
-    target_class = SessionUpdate
-    some_of = dict.fromkeys(SessionUpdate._declared_fields, NO_RULE)
-
-
-# --- sessions ---------------------------------------------------------------------------------
-
-
-class SessionAsWrapped(SessionOutput):
-    """The row, and the same row under `session`."""
-
-    session = SessionOutput()
-
-    class Meta(SessionOutput.Meta):
-        fields = [*SessionOutput.Meta.fields, "session"]
-
-
-class SessionReply(SessionAsWrapped):
-    """The row, and the same row under `session`."""
-
-    success = success()
-
-    class Meta(SessionAsWrapped.Meta):
-        fields = [*SessionAsWrapped.Meta.fields, "success"]
-
-
-RequestOfSession = shape(
-    "RequestOfSession",
-    id=Uuid(),
-    prompt=serializers.CharField(),
-    prompt_type=serializers.ChoiceField(Request.PromptType.values, allow_null=True),
-    status=serializers.ChoiceField(Request.Status.values),
-    created_at=Moment(),
-)
-
-
-class WholeSession(SessionAsWrapped):
-    """With its newest 20 requests."""
-
-    requests = RequestOfSession(many=True)
-
-    class Meta(SessionAsWrapped.Meta):
-        fields = [*SessionAsWrapped.Meta.fields, "requests"]
-
-
-A_SESSION = [in_path("id", STRING, "The session's id, percent-encoded.")]
-NO_SESSION = {404: "Session not found"}
-SessionOverview = shape(
-    "SessionOverview",
-    total_sessions=serializers.IntegerField(),
-    active_sessions=serializers.IntegerField(),
-    total_tools=serializers.IntegerField(allow_null=True),
-    total_success=serializers.IntegerField(allow_null=True),
-    total_errors=serializers.IntegerField(allow_null=True),
-    avg_tools_per_session=serializers.FloatField(allow_null=True),
-    oldest_session=Moment(allow_null=True),
-    newest_session=Moment(allow_null=True),
-)
-SessionsOfProject = shape(
-    "SessionsOfProject",
-    project_name=serializers.CharField(allow_null=True),
-    project_path=serializers.CharField(allow_null=True),
-    session_count=serializers.IntegerField(),
-    total_tools=serializers.IntegerField(),
-)
-
-extend_schema_view(
-    create=operation(
-        "createSession",
-        "Record that an agent host began a session",
-        tag="Sessions",
-        body=SessionInput,
-        replies={201: SessionReply},
-        errors={
-            404: "Project not found: 0b7c9f7e-5a54-4a53-9a0e-0c6f5f9d1b11",
-            409: "Session already exists",
-        },
-    ),
-    list=operation(
-        "listSessions",
-        "Sessions, latest start first",
-        tag="Sessions",
-        parameters=[
-            limits(50),
-            OFFSET,
-            CURSOR,
-            SINCE,
-            UNTIL,
-            in_query("project_id", UUID, "Of this project."),
-            in_query("active_only", STRING, "Only `true` leaves out those that have ended."),
-        ],
-        replies={200: page_of("SessionList", "sessions", SessionOutput, total=True, cursor=True)},
-    ),
-    retrieve=operation(
-        "getSession",
-        "One session with its newest requests",
-        tag="Sessions",
-        parameters=A_SESSION,
-        replies={200: WholeSession},
-        errors=NO_SESSION,
-    ),
-    partial_update=operation(
-        "updateSession",
-        "End a session, or set its counters",
-        tag="Sessions",
-        description="Counters are absolute values. Null changes nothing.",
-        parameters=A_SESSION,
-        body=SessionUpdate,
-        replies={200: SessionReply},
-        errors={400: "No fields to update", **NO_SESSION},
-    ),
-    destroy=operation(
-        "deleteSession",
-        "Delete a session; its requests stay",
-        tag="Sessions",
-        parameters=A_SESSION,
-        replies={204: None},
-        errors=NO_SESSION,
-    ),
-    stats=operation(
-        "getSessionStats",
-        "Sessions in figures, in all and by project",
-        tag="Sessions",
-        replies={
-            200: shape(
-                "SessionStats",
-                overview=SessionOverview(),
-                by_project=SessionsOfProject(many=True),
-                timestamp=Moment(),
-            )
-        },
-    ),
-)(Sessions)
-
-# --- context ----------------------------------------------------------------------------------
 
 Source = shape(
     "Source",
@@ -480,66 +265,3 @@ extend_schema_view(
         replies={200: CompactHistoryReply},
     )
 )(CompactHistory)
-
-# --- hooks ------------------------------------------------------------------------------------
-
-LABEL: Json = {"type": "string", "minLength": 1, "maxLength": 512}
-
-operation(
-    "takeHookEvent",
-    "An event of the agent host's hooks, as the host sends it",
-    tag="Hooks",
-    description="Unknown events and fields are taken and ignored. The reply is a hook output. "
-    "A `timestamp` of more than a minute ago is when the event happened.",
-    body={
-        "type": "object",
-        "properties": {"hook_event_name": LABEL, "session_id": LABEL},
-        "required": ["hook_event_name", "session_id"],
-        "additionalProperties": {},
-    },
-    replies={200: OBJECT},
-)(claude_code)
-
-
-KNOWN_AGENT = shape(
-    "KnownAgent",
-    agent_id=serializers.CharField(),
-    agent_type=serializers.CharField(allow_null=True),
-    online=serializers.BooleanField(),
-    connections=serializers.IntegerField(help_text="Open sockets."),
-    connected_since=Moment(allow_null=True),
-    last_seen_at=Moment(allow_null=True),
-    current_subtask=shape(
-        "CurrentSubtask",
-        id=Uuid(),
-        description=serializers.CharField(),
-        status=serializers.CharField(),
-        started_at=Moment(allow_null=True),
-    )(allow_null=True),
-    unread_count=serializers.IntegerField(),
-    is_blocked=serializers.BooleanField(),
-)
-
-extend_schema_view(
-    get=operation(
-        "listKnownAgents",
-        "Agents that are connected, or had work within 24 hours",
-        tag="Agents",
-        replies={
-            200: shape(
-                "KnownAgentList", agents=KNOWN_AGENT(many=True), count=serializers.IntegerField()
-            )
-        },
-    )
-)(Agents)
-
-extend_schema_view(
-    get=operation(
-        "getKnownAgent",
-        "One agent",
-        tag="Agents",
-        parameters=[in_path("agent_id", STRING, "The agent's id.")],
-        replies={200: shape("KnownAgentReply", agent=KNOWN_AGENT())},
-        errors={404: "Agent not found"},
-    )
-)(OneAgent)
