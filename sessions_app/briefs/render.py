@@ -1,4 +1,4 @@
-"""From rows to Markdown: the words are in templates/briefs. Contract: context-briefs 5.
+"""From rows to Markdown: the words are in jinja2/briefs. Contract: context-briefs 5.
 
 Recorded text is only ever a value of a template, never part of one.
 """
@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.template import Context, Engine
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dcm.lib import wire
 from projects.models import Subtask
@@ -36,7 +36,12 @@ from sessions_app.briefs.material import Material, Wanted
 from sessions_app.briefs.weights import Weights
 
 # Markdown, not HTML: nothing is escaped.
-_ENGINE = Engine(dirs=[str(Path(__file__).parents[1] / "templates")], autoescape=False)
+_TEMPLATES = Environment(  # nosec B701
+    loader=FileSystemLoader(Path(__file__).parents[1] / "jinja2"),
+    autoescape=False,
+    undefined=StrictUndefined,
+    auto_reload=False,
+)
 _REVIEW_WORDS = ("test", "review", "validate", "check", "audit")
 _BUILDERS = (
     "backend-laravel",
@@ -57,7 +62,7 @@ def render(wanted: Wanted, material: Material, now: datetime) -> str:
     category = category_of(wanted.agent_type)
     name = category if material.news is None else "delta"
     shown = _context(wanted, material, now, category)
-    return _ENGINE.get_template(f"briefs/{name}.md").render(Context(shown, autoescape=False))
+    return _TEMPLATES.get_template(f"briefs/{name}.md").render(shown)
 
 
 def _context(wanted: Wanted, material: Material, now: datetime, category: str) -> dict[str, Any]:
