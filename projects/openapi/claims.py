@@ -5,10 +5,7 @@ from rest_framework import serializers
 
 from dcm.lib.api import Uuid
 from dcm.lib.openapi import (
-    CURSOR,
-    PAGE,
     STRING,
-    UUID,
     in_query,
     operation,
     own_id,
@@ -17,6 +14,7 @@ from dcm.lib.openapi import (
     success,
 )
 from projects.models import Subtask
+from projects.openapi.holding import HELD
 from projects.serializers import ClaimInput, ClaimOutput, ClaimUpdate, SubtaskOutput
 from projects.views.claims import Claims
 
@@ -63,13 +61,7 @@ extend_schema_view(
         "listClaims",
         "Claims that are held, newest first",
         tag="Claims",
-        parameters=[
-            *PAGE,
-            CURSOR,
-            in_query("project_id", UUID, "Of this project."),
-            in_query("agent_id", STRING, "Held by this agent."),
-            in_query("session_id", STRING, "Held in this session."),
-        ],
+        parameters=HELD,
         replies={200: page_of("ClaimList", "claims", ClaimOutput, cursor=True)},
     ),
     partial_update=operation(

@@ -4,8 +4,6 @@ from drf_spectacular.utils import extend_schema_view
 from rest_framework import serializers
 
 from dcm.lib.openapi import (
-    CURSOR,
-    PAGE,
     STRING,
     UUID,
     in_path,
@@ -17,6 +15,7 @@ from dcm.lib.openapi import (
     success,
 )
 from projects.models import LeaseBook
+from projects.openapi.holding import HELD
 from projects.serializers import (
     LeaseCheckInput,
     LeaseModeInput,
@@ -54,13 +53,7 @@ extend_schema_view(
         "listLeases",
         "Leases that are held, newest first",
         tag="Leases",
-        parameters=[
-            *PAGE,
-            CURSOR,
-            in_query("project_id", UUID, "Of this project."),
-            in_query("agent_id", STRING, "Held by this agent."),
-            in_query("session_id", STRING, "Held in this session."),
-        ],
+        parameters=HELD,
         replies={200: page_of("LeaseList", "leases", LeaseOutput, cursor=True)},
     ),
     partial_update=operation(

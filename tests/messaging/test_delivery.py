@@ -69,16 +69,23 @@ async def test_the_sender_hears_each_step(api: Api, listen: Listen) -> None:
         assert (event["data"]["id"], event["data"]["to"]) == (sent["message"]["id"], "run-1")
 
 
-async def test_a_call_that_ran_meanwhile_proves_nothing(api: Api) -> None:
+SIDE = {"tool_name": "Bash", "tool_response": ""}
+
+
+async def sent_during_two_calls(api: Api) -> tuple[Host, dict[str, Any]]:
+    """An agent with two calls under way, side-1 and side-2, and a message sent meanwhile."""
     host = Host(api)
     await host.hook("UserPromptSubmit", prompt="Go")
     for n in (1, 2):
         await host.hook("PreToolUse", tool_name="Bash", tool_use_id=f"side-{n}")
-    sent = await send(api, to_agent="run-1")
-    side = {"tool_name": "Bash", "tool_response": ""}
+    return host, await send(api, to_agent="run-1")
 
-    first = await host.told("PostToolUse", tool_use_id="side-1", **side)
-    await host.hook("PostToolUse", tool_use_id="side-2", **side)
+
+async def test_a_call_that_ran_meanwhile_proves_nothing(api: Api) -> None:
+    host, sent = await sent_during_two_calls(api)
+
+    first = await host.told("PostToolUse", tool_use_id="side-1", **SIDE)
+    await host.hook("PostToolUse", tool_use_id="side-2", **SIDE)
     meanwhile = await state(api, sent)
     await host.call()
 
@@ -87,17 +94,12 @@ async def test_a_call_that_ran_meanwhile_proves_nothing(api: Api) -> None:
 
 
 async def test_a_call_began_when_it_did_however_long_recording_it_takes(api: Api) -> None:
-    host = Host(api)
-    await host.hook("UserPromptSubmit", prompt="Go")
-    for n in (1, 2):
-        await host.hook("PreToolUse", tool_name="Bash", tool_use_id=f"side-{n}")
-    sent = await send(api, to_agent="run-1")
-    side = {"tool_name": "Bash", "tool_response": ""}
+    host, sent = await sent_during_two_calls(api)
 
-    await host.hook("PostToolUse", tool_use_id="side-1", **side)
+    await host.hook("PostToolUse", tool_use_id="side-1", **SIDE)
     holding = asyncio.create_task(in_thread(hold_the_log, 0.5))
     await asyncio.sleep(0.1)
-    await host.hook("PostToolUse", tool_use_id="side-2", **side)
+    await host.hook("PostToolUse", tool_use_id="side-2", **SIDE)
     await holding
 
     assert await state(api, sent) == "injected"
