@@ -5,6 +5,7 @@
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
+PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile
 DOCUMENT := $(PYTHON) manage.py spectacular --validate --fail-on-warn
 RUNTIME := $(VENV)/.installed-runtime
 DEVELOPMENT := $(VENV)/.installed-development
@@ -22,9 +23,9 @@ ONCE := backup/test_embedded.py client browser compat demo deploy docs evaluatio
 	keys/test_two_servers.py monitoring serve soak upgrades
 
 test: $(DEVELOPMENT) ## run the tests; with TEST_DATABASE_URL once more on that server
-	$(PYTHON) -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 ifdef TEST_DATABASE_URL
-	TEST_DATABASE=external $(PYTHON) -m pytest $(ONCE:%=--ignore=tests/%) $(ARGS)
+	TEST_DATABASE=external $(PYTEST) $(ONCE:%=--ignore=tests/%) $(ARGS)
 endif
 
 check: $(DEVELOPMENT) ## formatting, lint, types, layers, migrations, holes, Compose file, API document

@@ -153,6 +153,11 @@ class Env:
             "OPTIONS": parts,
         }
 
+    @property
+    def redis_number(self) -> int:
+        """The database of the configured Redis."""
+        return int(_parse_redis_url(self.redis_url).get("db", 0))
+
 
 NAMES = {field.name.upper() for field in dataclasses.fields(Env)} | {"NODE_ENV"}
 """All variables that are read."""
@@ -269,6 +274,8 @@ def _check(env: Env) -> None:
         )
     if env.database_url:
         _parse_database_url(env.database_url)
+    if env.redis_url:
+        _parse_redis_url(env.redis_url)
     if env.production:
         _check_production(env)
     elif not env.loopback:
@@ -287,6 +294,15 @@ def _parse_database_url(url: str) -> dict[str, Any]:
     if not parts.get("dbname"):
         raise BadSetting("DATABASE_URL must look like postgresql://user:password@host:5432/name")
     return dict(parts)
+
+
+def _parse_redis_url(url: str) -> dict[str, Any]:
+    from redis.connection import parse_url  # only where there is one
+
+    try:
+        return dict(parse_url(url))  # type: ignore[no-untyped-call]
+    except ValueError:
+        raise BadSetting("REDIS_URL must look like redis://host:6379/0") from None
 
 
 def _check_production(env: Env) -> None:

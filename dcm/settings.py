@@ -120,7 +120,8 @@ DB_THREADS = ENV.db_max_connections - 3  # the rest: the hub, its listener, the 
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [ENV.redis_url]},
+        # What is published reaches all databases of a Redis, so that its name tells them apart.
+        "CONFIG": {"hosts": [ENV.redis_url], "prefix": f"dcm:{ENV.redis_number}"},
     }
     if ENV.redis_url
     else {"BACKEND": "channels.layers.InMemoryChannelLayer"}

@@ -24,7 +24,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from dcm.lib import database_check
 from dcm.lib.embedded import EmbeddedPostgres
 from dcm.serving.processes import LARGEST_FRAME_BYTES
-from tests.environment import HOME
+from tests.environment import HOME, WORKER
 from tests.sockets import Listener
 
 Api = httpx.AsyncClient
@@ -69,6 +69,7 @@ def database(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker)
     if settings.EMBEDDED_POSTGRES:
         request.getfixturevalue("embedded_postgres")
     connection.settings_dict["OPTIONS"]["options"] += UNHURRIED
+    connection.settings_dict["TEST"]["NAME"] = f"test_dcm_{WORKER}"
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False)
         yield

@@ -38,7 +38,7 @@ from sessions_app.briefs.weights import Weights
 # Markdown, not HTML: nothing is escaped.
 _TEMPLATES = Environment(  # nosec B701
     loader=FileSystemLoader(Path(__file__).parents[1] / "jinja2"),
-    autoescape=False,
+    autoescape=False,  # noqa: S701
     undefined=StrictUndefined,
     auto_reload=False,
 )

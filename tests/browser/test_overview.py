@@ -1,7 +1,8 @@
+import asyncio
 from typing import Any
 
 from django.db import transaction
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from dcm.lib.threads import in_thread
 from realtime.channel_names import GLOBAL
@@ -43,6 +44,18 @@ async def test_what_is_posted_appears_by_itself(visit: Open, api: Api) -> None:
     )
     await expect(page.locator("#chart-text")).to_contain_text("1 actions in 24 hours, 1 failed")
     await expect(page.locator("#chart canvas")).to_be_visible()
+
+
+async def test_a_script_that_comes_late_misses_nothing(visit: Open) -> None:
+    async def late(route: Route) -> None:
+        await asyncio.sleep(1)
+        await route.continue_()
+
+    page = (await visit("/agents")).page
+    await page.route("**/chart.js", late)
+    await page.goto("/")
+
+    await expect(page.locator("#chart-text")).to_contain_text("No action in the last 24 hours")
 
 
 async def test_events_can_be_paused_and_filtered(visit: Open, api: Api) -> None:

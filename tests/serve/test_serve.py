@@ -303,6 +303,7 @@ def test_an_unreachable_database_is_named(new_home: Path) -> None:
         ("HOST", "256.1.1.1"),
         ("HOST", "0.0.0.0"),
         ("DATABASE_URL", "mysql://localhost/dcm"),
+        ("REDIS_URL", "localhost:6379"),
         ("DCM_ENV", "staging"),
         ("DCM_HOME", "/dev/null/dcm"),
         ("DCM_HOME", "/proc/dcm"),

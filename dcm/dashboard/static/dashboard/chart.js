@@ -1,9 +1,10 @@
-// Actions per minute. It is read once, and goes on by counting events; every few minutes read anew.
+// Actions per minute. They are read once, and go on by counting events; every few minutes read anew.
 
 import { live } from "./page.js";
 import { numberOf } from "./socket.js";
 
 const AGAIN_MS = 5 * 60 * 1000;
+const FAILED_MS = 3000; // after a read that failed
 const HEIGHT = 160;
 const box = document.getElementById("chart");
 const text = document.getElementById("chart-text");
@@ -59,17 +60,24 @@ function describe(index) {
   text.textContent = `${at}: ${data[1][index]} actions, ${data[2][index]} failed`;
 }
 
+let next = null;
 async function read() {
+  const found = await fetched();
+  clearTimeout(next);
+  next = setTimeout(read, found ? AGAIN_MS : FAILED_MS);
+  if (!found) return; // the banner says that the server is away
+  data = [found.minutes, found.actions, found.failed];
+  if (plot) plot.setData(data);
+  else draw();
+  describe(null);
+}
+
+async function fetched() {
   try {
     const reply = await fetch(box.dataset.source, { headers: { Accept: "application/json" } });
-    if (!reply.ok) return;
-    const { minutes, actions, failed } = await reply.json();
-    data = [minutes, actions, failed];
-    if (plot) plot.setData(data);
-    else draw();
-    describe(null);
+    return reply.ok ? await reply.json() : null;
   } catch {
-    // The banner says that the server is away; the next turn tries again.
+    return null;
   }
 }
 
@@ -97,7 +105,6 @@ live.addEventListener("event", ({ detail }) => {
   }, 500);
 });
 live.addEventListener("open", read);
-setInterval(read, AGAIN_MS);
 new ResizeObserver(() => plot?.setSize({ width: box.clientWidth, height: HEIGHT })).observe(box);
 document.addEventListener("theme", draw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

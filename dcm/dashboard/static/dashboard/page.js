@@ -203,5 +203,6 @@ function shortcut(key) {
   }[key];
 }
 
-if (epoch) live.open();
+// When the scripts that listen have run, however late they come.
+if (epoch) document.addEventListener("DOMContentLoaded", () => live.open());
 else connection.hidden = true;
