@@ -42,6 +42,16 @@ DATABASE_PATIENCE_SECONDS = 10.0
 PORTS = ("HTTP_PORT", "DASHBOARD_PORT", "WS_PORT", "COORDINATOR_PORT")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Generated tests have one name for all routes, and of each name workers run one test only."""
+    for item in items:
+        if route := getattr(item, "operation_label", None):
+            item._id = item.parent.id.child(f"{item.name}[{route}]")  # type: ignore[union-attr]
+    if len({item.nodeid for item in items}) < len(items):
+        raise pytest.UsageError("several tests have the same name")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
