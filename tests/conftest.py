@@ -6,7 +6,6 @@ are deleted. With DCM_TEST_NO_SKIP=1 a skipped test fails the run. See environme
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import threading
@@ -70,7 +69,6 @@ def embedded_postgres() -> Iterator[EmbeddedPostgres]:
     server.start()
     yield server
     server.stop()
-    shutil.rmtree(HOME)
 
 
 @pytest.fixture(scope="session")

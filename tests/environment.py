@@ -5,7 +5,9 @@ default the suite brings an embedded PostgreSQL and does without Redis. Workers 
 have a database and a number in Redis each.
 """
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,6 +21,7 @@ os.environ.pop("NODE_ENV", None)
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 HOME = Path(tempfile.mkdtemp(prefix="dcm-tests-"))
 HOME.chmod(0o711)
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 os.environ["DCM_HOME"] = str(HOME)
 os.environ["LOG_LEVEL"] = "WARNING"
 
