@@ -1,21 +1,28 @@
 """The processes that answer: this one, or several that share the sockets."""
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import resource
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
+
+logger = logging.getLogger("dcm.serve")
 
 GRACE_SECONDS = 5  # for requests under way, once a stop is asked for
 LIMIT_SECONDS = 8  # after that, whatever still hangs is left behind
 STARTUP_SECONDS = 30
+ANSWER_SECONDS = 0.2  # for a worker that is asked whether it is there
 LARGEST_FRAME_BYTES = 32 * 1024 * 1024
 
 Callback = Callable[[], None]
@@ -57,7 +64,6 @@ def run(
         server_header=False,
         workers=workers,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        timeout_worker_healthcheck=STARTUP_SECONDS,
         callback_notify=leave_with_parent,
         timeout_notify=1,
     )
@@ -125,6 +131,7 @@ class Workers(Multiprocess):
         self._on_ready = on_ready
         self._deadline = deadline
         self._asked_to_stop = False
+        self._heard_at: list[float] = []
 
     def run(self) -> None:
         super().run()
@@ -133,8 +140,37 @@ class Workers(Multiprocess):
 
     def init_processes(self) -> None:
         super().init_processes()
+        self._heard_at = [time.monotonic()] * len(self.processes)
         if all(worker.wait_until_ready(STARTUP_SECONDS) for worker in self.processes):
             self._on_ready()
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that ended or have not answered for long.
+
+        The original waits for each answer, but one that is killed while it is asked never answers:
+        it would not be replaced for half a minute, and a stop would wait as long.
+        """
+        for place, worker in enumerate(self.processes):
+            if _answers(worker):
+                self._heard_at[place] = time.monotonic()
+            elif not worker.process.is_alive() or self._is_overdue(place):
+                self._replace(place)
+
+    def _is_overdue(self, place: int) -> bool:
+        return time.monotonic() - self._heard_at[place] > STARTUP_SECONDS
+
+    def _replace(self, place: int) -> None:
+        ended = self.processes[place]
+        ended.kill()
+        ended.join()
+        if ended.exitcode == STARTUP_FAILURE:  # so would the next one
+            self.should_exit.set()
+        if self.should_exit.is_set():
+            return
+        logger.warning("worker %s ended with %s and is replaced", ended.pid, ended.exitcode)
+        self.processes[place] = Process(self.config, self.sockets)
+        self.processes[place].start()
+        self._heard_at[place] = time.monotonic()
 
     def terminate_all(self) -> None:
         for shared in self.sockets:
@@ -149,3 +185,11 @@ class Workers(Multiprocess):
 
     handle_int = handle_term
     handle_hup = handle_term
+
+
+def _answers(worker: Process) -> bool:
+    """In time. Late answers to what was asked before are taken out of the way."""
+    answers = worker.is_alive(ANSWER_SECONDS)
+    while answers and worker.parent_conn.poll():
+        worker.parent_conn.recv()
+    return answers

@@ -244,6 +244,32 @@ def test_a_worker_that_dies_is_replaced(home: Path) -> None:
     assert postgres_of(home) == []
 
 
+def test_a_worker_that_is_killed_while_it_is_asked_is_replaced_as_soon(home: Path) -> None:
+    with Serving(home, "--workers", "2") as serving:
+        asked = serving.workers()[0]
+        asked.suspend()
+        time.sleep(1)
+        asked.kill()
+        before = time.monotonic()
+
+        while len(after := serving.workers()) < 2 or asked in after:
+            assert time.monotonic() - before < 15
+            time.sleep(0.1)
+
+        assert serving.stop(signal.SIGTERM) == 0
+
+
+def test_a_stop_does_not_wait_for_a_worker_that_hangs(home: Path) -> None:
+    with Serving(home, "--workers", "2") as serving:
+        hanging = serving.workers()[0]
+        hanging.suspend()
+        time.sleep(1)
+
+        assert serving.stop(signal.SIGTERM) == 0
+        assert not hanging.is_running()
+    assert postgres_of(home) == []
+
+
 def test_workers_leave_when_their_parent_is_killed(home: Path) -> None:
     with Serving(home, "--workers", "2") as serving:
         workers = serving.workers()
