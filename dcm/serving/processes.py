@@ -117,8 +117,28 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+class Worker(Process):
+    """One of several. heard_at: when it last answered, or began."""
+
+    heard_at = float("-inf")
+
+    def start(self) -> None:
+        super().start()
+        self.heard_at = time.monotonic()
+
+    def is_well(self) -> bool:
+        """Runs, and has answered not long ago."""
+        if self.is_alive(ANSWER_SECONDS):
+            self.heard_at = time.monotonic()
+            while self.parent_conn.poll():  # answers that came late
+                self.parent_conn.recv()
+        return self.process.is_alive() and time.monotonic() - self.heard_at < STARTUP_SECONDS
+
+
 class Workers(Multiprocess):
     """Serves in several processes; one that dies is replaced."""
+
+    processes: list[Worker]  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -131,7 +151,6 @@ class Workers(Multiprocess):
         self._on_ready = on_ready
         self._deadline = deadline
         self._asked_to_stop = False
-        self._heard_at: list[float] = []
 
     def run(self) -> None:
         super().run()
@@ -139,8 +158,7 @@ class Workers(Multiprocess):
             raise SystemExit
 
     def init_processes(self) -> None:
-        super().init_processes()
-        self._heard_at = [time.monotonic()] * len(self.processes)
+        self.processes = [self._started() for _ in range(self.processes_num)]
         if all(worker.wait_until_ready(STARTUP_SECONDS) for worker in self.processes):
             self._on_ready()
 
@@ -151,13 +169,13 @@ class Workers(Multiprocess):
         it would not be replaced for half a minute, and a stop would wait as long.
         """
         for place, worker in enumerate(self.processes):
-            if _answers(worker):
-                self._heard_at[place] = time.monotonic()
-            elif not worker.process.is_alive() or self._is_overdue(place):
+            if not worker.is_well():
                 self._replace(place)
 
-    def _is_overdue(self, place: int) -> bool:
-        return time.monotonic() - self._heard_at[place] > STARTUP_SECONDS
+    def _started(self) -> Worker:
+        worker = Worker(self.config, self.sockets)
+        worker.start()
+        return worker
 
     def _replace(self, place: int) -> None:
         ended = self.processes[place]
@@ -168,9 +186,7 @@ class Workers(Multiprocess):
         if self.should_exit.is_set():
             return
         logger.warning("worker %s ended with %s and is replaced", ended.pid, ended.exitcode)
-        self.processes[place] = Process(self.config, self.sockets)
-        self.processes[place].start()
-        self._heard_at[place] = time.monotonic()
+        self.processes[place] = self._started()
 
     def terminate_all(self) -> None:
         for shared in self.sockets:
@@ -185,11 +201,3 @@ class Workers(Multiprocess):
 
     handle_int = handle_term
     handle_hup = handle_term
-
-
-def _answers(worker: Process) -> bool:
-    """In time. Late answers to what was asked before are taken out of the way."""
-    answers = worker.is_alive(ANSWER_SECONDS)
-    while answers and worker.parent_conn.poll():
-        worker.parent_conn.recv()
-    return answers

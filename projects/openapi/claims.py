@@ -5,8 +5,6 @@ from rest_framework import serializers
 
 from dcm.lib.api import Uuid
 from dcm.lib.openapi import (
-    STRING,
-    in_query,
     operation,
     own_id,
     page_of,
@@ -14,7 +12,7 @@ from dcm.lib.openapi import (
     success,
 )
 from projects.models import Subtask
-from projects.openapi.holding import HELD
+from projects.openapi.holding import HELD, ONLY_OF
 from projects.serializers import ClaimInput, ClaimOutput, ClaimUpdate, SubtaskOutput
 from projects.views.claims import Claims
 
@@ -77,10 +75,7 @@ extend_schema_view(
         "releaseClaim",
         "Give a subtask back, so that others may claim it",
         tag="Claims",
-        parameters=[
-            *own_id("subtask"),
-            in_query("agent_id", STRING, "Only if this agent holds it."),
-        ],
+        parameters=[*own_id("subtask"), ONLY_OF],
         replies={200: shape("ReleasedClaim", success=success(), released=ClaimOutput())},
         errors=NOT_THE_HOLDER,
     ),

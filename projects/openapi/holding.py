@@ -1,4 +1,4 @@
-"""What a list of claims or leases is asked with."""
+"""What requests about claims and leases are asked with."""
 
 from dcm.lib.openapi import CURSOR, PAGE, STRING, UUID, in_query
 
@@ -9,3 +9,7 @@ HELD = [
     in_query("agent_id", STRING, "Held by this agent."),
     in_query("session_id", STRING, "Held in this session."),
 ]
+"""Of a list."""
+
+ONLY_OF = in_query("agent_id", STRING, "Only if this agent holds it.")
+"""Of whoever gives something back."""

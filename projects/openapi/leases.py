@@ -4,10 +4,8 @@ from drf_spectacular.utils import extend_schema_view
 from rest_framework import serializers
 
 from dcm.lib.openapi import (
-    STRING,
     UUID,
     in_path,
-    in_query,
     operation,
     own_id,
     page_of,
@@ -15,7 +13,7 @@ from dcm.lib.openapi import (
     success,
 )
 from projects.models import LeaseBook
-from projects.openapi.holding import HELD
+from projects.openapi.holding import HELD, ONLY_OF
 from projects.serializers import (
     LeaseCheckInput,
     LeaseModeInput,
@@ -70,10 +68,7 @@ extend_schema_view(
         "releaseLease",
         "Give a lease back",
         tag="Leases",
-        parameters=[
-            *own_id("lease"),
-            in_query("agent_id", STRING, "Only if this agent holds it."),
-        ],
+        parameters=[*own_id("lease"), ONLY_OF],
         replies={200: shape("ReleasedLease", success=success(), released=LeaseOutput())},
         errors=NOT_THE_HOLDER,
     ),
