@@ -9,10 +9,10 @@ from dcm import health
 from dcm.api_docs import Schema
 from dcm.cleanup import CleanupStats
 from dcm.lib.api import Moment
+from dcm.lib.counting import MANY
 from dcm.lib.openapi import OBJECT, STRING, in_query, operation, shape
 from dcm.monitoring.hooks import hook_health
 from dcm.monitoring.views import metrics
-from dcm.totals import MANY
 
 Features = shape(
     "Features", **{name: serializers.ChoiceField([it]) for name, it in health.FEATURES.items()}
@@ -118,7 +118,7 @@ operation(
     "getStats",
     "How many rows there are",
     tag="Server",
-    description=f"More than {MANY:,} rows together are counted at most once a second.",
+    description=f"More than {MANY:,} rows together are counted once in a while.",
     replies={
         200: shape(
             "Stats",

@@ -9,6 +9,7 @@ from django.db.models import Count, F
 from django.db.models.functions import Now, TruncHour
 
 from dcm.lib import wire
+from dcm.lib.counting import Counted
 from dcm.lib.json_rows import WIRE_TIME, as_list, json_object
 from dcm.lib.keys.limits import limits, of_caller
 from dcm.lib.rows import columns, row
@@ -162,10 +163,21 @@ FROM hours ORDER BY hour
 """
 
 
+def _count_hours() -> tuple[list[dict[str, Any]], int]:
+    hours = [{"hour": hour, "count": count} for hour, count in fetch(_HOURS, {})]
+    return hours, sum(each["count"] for each in hours)
+
+
+_hours = Counted(_count_hours)
+
+
 def hourly_actions() -> list[dict[str, Any]]:
-    """[{"hour", "count"}] of the last 24 hours, in UTC, oldest first, empty hours left out."""
+    """[{"hour", "count"}] of the last 24 hours, in UTC, oldest first, empty hours left out.
+
+    Many are counted once in a while.
+    """
     if limits() is None:
-        return [{"hour": hour, "count": count} for hour, count in fetch(_HOURS, {})]
+        return _hours()
     hours = (
         Action.objects.filter(created_at__gt=Now() - timedelta(hours=24))
         .annotate(hour=TruncHour("created_at"))

@@ -64,7 +64,8 @@ def suggest_tools(**options: Any) -> list[dict[str, Any]]:
 def suggest_each(wanted: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """suggest_tools() for each of these."""
     half_life = settings.ROUTING_HALF_LIFE_DAYS
-    found = fetch_each(suggestion_query(half_life_days=half_life, **options) for options in wanted)
+    asked = (suggestion_query(half_life_days=half_life, **options) for options in wanted)
+    found = fetch_each(asked, any_values=True)
     return [[dict(zip(SUGGESTED, row, strict=False)) for row in rows] for rows in found]
 
 

@@ -38,6 +38,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Fifty clients, the server and PostgreSQL share the machine, and commits need not outlive it.
 UNHURRIED = " -c lock_timeout=4000 -c synchronous_commit=off"
 DATABASE_PATIENCE_SECONDS = 10.0
+# Rows that a test has made stale are its own to sweep.
+NEVER_SECONDS = 86_400
 PORTS = ("HTTP_PORT", "DASHBOARD_PORT", "WS_PORT", "COORDINATOR_PORT")
 
 
@@ -152,6 +154,7 @@ class Server(uvicorn.Server):
 
 @pytest.fixture(scope="session")
 def server(database: None) -> Iterator[Server]:
+    from dcm import cleanup
     from dcm.asgi import application
 
     sockets = []
@@ -170,6 +173,7 @@ def server(database: None) -> Iterator[Server]:
         lifespan="auto",
     )
     database_check.PATIENCE_SECONDS = DATABASE_PATIENCE_SECONDS
+    cleanup.EVERY_SECONDS = NEVER_SECONDS
     running = Server(config)
     running.url = f"http://127.0.0.1:{settings.HTTP_PORT}"
     running.ws_url = f"ws://127.0.0.1:{settings.WS_PORT}"

@@ -88,7 +88,7 @@ class EmbeddedPostgres:
 
     def start(self) -> None:
         """Ready for connections when it returns. Raises EmbeddedPostgresError."""
-        self._process = None  # one that has died since is no reason not to start
+        self._forget()  # one that has died since is no reason not to start
         self._prepare_folders()
         if not (self._data / "PG_VERSION").exists():
             self._create_cluster()
@@ -106,9 +106,7 @@ class EmbeddedPostgres:
             deadline = time.monotonic() + patience
             while self.pid() is not None and time.monotonic() < deadline:
                 time.sleep(0.02)
-        if self._process is not None:  # it may live a moment longer than its lock file
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(1)
+        self._forget()
 
     def pid(self) -> int | None:
         """Process id of the running server, None when it is down."""
@@ -122,6 +120,13 @@ class EmbeddedPostgres:
         except (OSError, ValueError):
             return None
         return pid if self._is_ours(pid) else None
+
+    def _forget(self) -> None:
+        """The process that we began, if any, has ended, or will in a moment."""
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1)
+        self._process = None
 
     def _is_ours(self, pid: int) -> bool:
         """Whether a living process is our server, and not another one that got its old number."""
@@ -381,21 +386,32 @@ def _user_id(name: str) -> int:
 
 
 def _service_user() -> str:
-    try:
-        pwd.getpwnam(SYSTEM_USER)
-    except KeyError:
-        command = [
-            "useradd",
-            "--system",
-            "--no-create-home",
-            "--shell",
-            "/usr/sbin/nologin",
-            SYSTEM_USER,
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise EmbeddedPostgresError(
-                f"no user {SYSTEM_USER} for PostgreSQL: {done.stderr.strip()}; "
-                "set DATABASE_URL to a server, or run as an ordinary user"
-            ) from None
+    # Of two useradd at once each takes the name for free, and the second gives it another number.
+    with _locked(Path("/etc")):
+        try:
+            pwd.getpwnam(SYSTEM_USER)
+        except KeyError:
+            _add_service_user()
     return SYSTEM_USER
+
+
+def _add_service_user() -> None:
+    shell = ["--shell", "/usr/sbin/nologin"]
+    command = ["useradd", "--system", "--no-create-home", *shell, SYSTEM_USER]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise EmbeddedPostgresError(
+            f"no user {SYSTEM_USER} for PostgreSQL: {done.stderr.strip()}; "
+            "set DATABASE_URL to a server, or run as an ordinary user"
+        )
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Processes that do this with the same folder take turns; it need not be writable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -46,10 +46,22 @@ def fetch(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]
     return ask(statement, parameters).values
 
 
-def fetch_each(each: Iterable[Asked]) -> list[list[tuple[Any, ...]]]:
-    """The rows of each statement. They travel together, and are done in order, all or none."""
+_PLANS = "SELECT set_config('plan_cache_mode', $1, true)"
+
+
+def fetch_each(each: Iterable[Asked], *, any_values: bool = False) -> list[list[tuple[Any, ...]]]:
+    """The rows of each statement. They travel together, and are done in order, all or none.
+
+    any_values: their plans are made once, for any values. PostgreSQL itself makes one for each
+    execution where it expects that to pay, which it does not when the statement is large and the
+    rows are few.
+    """
     with transaction.atomic(savepoint=False):
+        if any_values:
+            execute(_PLANS, "force_generic_plan")
         queued = [ask(*asked) for asked in each]
+        if any_values:
+            execute(_PLANS, "auto")
     return [one.values for one in queued]
 
 

@@ -25,7 +25,8 @@ _TOO_SLOW = b"\r\n".join(
 class Joining:
     """A transport that joins what is written in one turn of the event loop.
 
-    uvicorn writes the head of a reply and its body one after the other: two packets.
+    uvicorn writes the head of a reply and its body one after the other, and several events for one
+    socket may come at once. Each packet costs more than what is in it.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -47,9 +48,9 @@ class Joining:
         return getattr(self.transport, name)
 
     def _flush(self) -> None:
-        if self._parts:
+        if self._parts and not self.transport.is_closing():
             self.transport.write(b"".join(self._parts))
-            self._parts.clear()
+        self._parts.clear()
 
 
 class Protocol(HttpToolsProtocol):
@@ -127,8 +128,6 @@ class Protocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         self._upgraded = True
-        # Frames are written whole.
-        self.transport = self.transport.transport  # type: ignore[attr-defined]
         super().handle_websocket_upgrade()
 
     def shutdown(self) -> None:

@@ -4,6 +4,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema_view
 from rest_framework import serializers
 
 from dcm.lib.api import Moment, Uuid
+from dcm.lib.counting import MANY
 from dcm.lib.openapi import (
     CURSOR,
     PAGE,
@@ -118,6 +119,7 @@ operation(
     "countActionsByHour",
     "Tool calls of the last 24 hours, by hour",
     tag="Actions",
+    description=f"More than {MANY:,} are counted once in a while.",
     replies={
         200: shape("HourlyActions", data=Hour(many=True), period=serializers.ChoiceField(["24h"]))
     },

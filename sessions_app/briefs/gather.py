@@ -80,7 +80,7 @@ def gather(wanted: Wanted, place: Place | None = None) -> Material:
 
 def _together(*each: Asked | None) -> list[list[tuple[Any, ...]]]:
     """The rows of each, of None none, in one trip."""
-    found = iter(fetch_each([asked for asked in each if asked]))
+    found = iter(fetch_each([asked for asked in each if asked], any_values=True))
     return [next(found) if asked else [] for asked in each]
 
 

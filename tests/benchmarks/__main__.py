@@ -16,6 +16,7 @@ SUBJECTS = {
     "workloads": "every hot route, beside the figures of the original",
     "profile": "where the time of one request goes",
     "fanout": "from one event to every socket, beside a bare loop",
+    "event_log": "commits that publish, and reading along",
     "coordinator": "one shared entry to a thousand sockets",
     "hook": "how long a host waits for dcm-hook",
     "hooks": "what a hook costs, at 100,000 actions",

@@ -61,16 +61,21 @@ class Floor:
 
     def run(self, *, connections: int, seconds: float, commits: Literal["each", "one"]) -> float:
         """Actions per second."""
-        script = self._home / "floor.sql"
         begin, commit = ("", "") if commits == "each" else ("BEGIN;", "COMMIT;")
         upserts = "".join(UPSERT % n for n in range(10))
-        script.write_text(SCRIPT.format(begin=begin, upserts=upserts, commit=commit))
+        script = SCRIPT.format(begin=begin, upserts=upserts, commit=commit)
+        return self.pgbench(script, connections=connections, seconds=seconds)
+
+    def pgbench(self, script: str, *, connections: int, seconds: float) -> float:
+        """How often a second the script was done."""
+        file = self._home / "floor.sql"
+        file.write_text(script)
         shipped = embedded.shipped_binaries() / "pgbench"
         program = str(shipped) if shipped.exists() else shutil.which("pgbench")
         if program is None:
             raise SystemExit("pgbench is needed for the floor: install PostgreSQL's contrib tools")
         options = ["-n", "-M", "prepared", "-c", str(connections), "-j", str(min(connections, 2))]
-        options += ["-T", str(max(1, round(seconds))), "-f", str(script)]
+        options += ["-T", str(max(1, round(seconds))), "-f", str(file)]
         options += ["-h", self._server["HOST"], "-U", self._server["USER"]]
         done = subprocess.run(
             [program, *options, self._server["NAME"]],

@@ -5,13 +5,15 @@ What they answer while the database is down or hangs: tests/serve/test_outages.p
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pytest_django.fixtures import Settings
 
+from dcm.lib.counting import Counted
 from dcm.tools_summary import count_tools
-from dcm.totals import Totals
+from dcm.totals import count_rows
 from tests.conftest import Api
 
 
@@ -69,13 +71,16 @@ async def test_stats_count_what_is_stored(api: Api) -> None:
 async def test_many_rows_are_counted_once_in_a_while(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dcm.health.totals", Totals(many=1))
-    monkeypatch.setattr("dcm.totals.KEPT_SECONDS", 60)
+    monkeypatch.setattr("dcm.health.totals", Counted(count_rows))
+    monkeypatch.setattr("dcm.lib.counting.MANY", 1)
+    clock: Any = SimpleNamespace(now=1_000.0)
+    clock.monotonic = lambda: clock.now
+    monkeypatch.setattr("dcm.lib.counting.time", clock)
     replies = []
     for path in ("/srv/shop", "/srv/blog", "/srv/wiki"):
         await api.post("/api/projects", json={"path": path})
         replies.append((await api.get("/stats")).json())
-    monkeypatch.setattr("dcm.totals.KEPT_SECONDS", 0)
+    clock.now += 1.1
     replies.append((await api.get("/stats")).json())
 
     assert [reply["projectCount"] for reply in replies] == [1, 2, 2, 3]

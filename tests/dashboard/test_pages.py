@@ -31,13 +31,13 @@ QUERIES = {
     "/actions/{action}": 1,
     "/sessions": 3,
     "/sessions/one?id={session}": 9,
-    "/sessions/brief?id={session}": 16,
+    "/sessions/brief?id={session}": 20,
     "/agents": 15,
     "/agents/one?id={agent}": 16,
     "/messages": 4,
     "/coordination": 3,
     "/coordination?session={session}": 6,
-    "/routing?text=script": 6,
+    "/routing?text=script": 7,
     "/search?q=script": 10,
 }
 PARTS = ("/activity", "/projects/requests", "/projects/waves", "/projects/subtasks", "/actions")

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import math
 import time
 from typing import Any, NamedTuple
 
@@ -74,21 +75,29 @@ class Reader:
         self.closings: list[int] = []
         self._urls = itertools.cycle(urls)
         self._last_id = ""
+        self._since: float | None = None  # of time.monotonic(): when it began to hear
 
     async def read(self) -> None:
         """Until cancelled."""
         for url in self._urls:
             with contextlib.suppress(OSError, TimeoutError):
-                await self._read_from(f"{url}/?ack=none&last_event_id={self._last_id}")
+                await self._read_from(f"{url}/?ack=none&{self._place()}")
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _read_from(self, url: str) -> None:
         async with connect(url, max_size=None, open_timeout=PATIENCE_SECONDS) as socket:
             self.connections += 1
+            self._since = self._since or time.monotonic()
             with contextlib.suppress(ConnectionClosed):
                 async for text in socket:
                     self._take(json.loads(text))
         self.closings.append(socket.close_code or 0)
+
+    def _place(self) -> str:
+        """From where on to hear. Who was cut off before the first event says for how long."""
+        if self._last_id or self._since is None:
+            return f"last_event_id={self._last_id}"
+        return f"since={math.ceil(time.monotonic() - self._since)}s"
 
     def _take(self, frame: dict[str, Any]) -> None:
         if frame.get("recovered") is False:

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -52,6 +53,15 @@ def test_a_second_start_takes_less_than_three_seconds(home: Path) -> None:
     assert took < 3
 
 
+@pytest.fixture
+def heard_signals() -> Iterator[None]:
+    """Under nohup this process ignores SIGHUP, and so would those that it begins."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("heard_signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_it_and_its_database_cleanly(home: Path, number: signal.Signals) -> None:
     with Serving(home) as serving:

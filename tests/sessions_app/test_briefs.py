@@ -23,7 +23,7 @@ from tests.factories import (
     make_task,
 )
 
-QUERIES = 16  # with BEGIN and COMMIT around what travels together
+QUERIES = 20  # with BEGIN and COMMIT around what travels together
 
 
 def make_wave(session_id: str = "s-1", **columns: Any) -> Task:
