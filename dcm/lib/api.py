@@ -35,7 +35,8 @@ from dcm.lib.errors import (
 )
 from dcm.lib.fields import Boolean, Input, Integer, JsonObject, ListOf, Moment, Output, Text, Uuid
 from dcm.lib.keyset import Keyset
-from dcm.lib.query import AnyText, Query, page, path_uuid
+from dcm.lib.pages import Listing, page
+from dcm.lib.query import AnyText, Query, path_uuid
 
 __all__ = [
     "AnyText",
@@ -47,6 +48,7 @@ __all__ = [
     "JsonObject",
     "Keyset",
     "ListOf",
+    "Listing",
     "Moment",
     "Output",
     "Query",

@@ -27,8 +27,13 @@ class Keyset:
 
     def after(self, rows: "QuerySet[M]", cursor: str | None) -> "QuerySet[M]":
         """The rows in this order, those behind the cursor. Raises InvalidQuery."""
-        ordered = rows.order_by(*self._order)
-        return ordered if cursor is None else ordered.filter(self._behind(rows.model, cursor))
+        ordered = self.ordered(rows)
+        if cursor is None:
+            return ordered
+        return ordered.filter(self.behind(self.read(rows.model, cursor)))
+
+    def ordered(self, rows: "QuerySet[M]") -> "QuerySet[M]":
+        return rows.order_by(*self._order)
 
     def cursor(self, page: Sequence[Any], limit: int) -> str | None:
         """Where the next page begins; None when this one was not full."""
@@ -45,10 +50,10 @@ class Keyset:
         """The same, for values_list(): a cursor needs no more than their texts."""
         return [Cast(column, TextField()) for column in self._columns]
 
-    def _behind(self, model: type[Model], cursor: str) -> Q:
-        values = self.read(model, cursor)
+    def behind(self, place: Iterable[Any]) -> Q:
+        """What the rows behind this place meet."""
         behind, equal = Q(), Q()
-        for name, column, value in zip(self._order, self._columns, values, strict=True):
+        for name, column, value in zip(self._order, self._columns, place, strict=True):
             step = "lt" if name.startswith("-") else "gt"
             behind |= equal & Q(**{f"{column}__{step}": value})
             equal &= Q(**{column: value})

@@ -1,21 +1,15 @@
-"""Query parameters, path ids and pages. Contract: rest 1.1, 1.4."""
+"""Query parameters and path ids. Contract: rest 1.1."""
 
 import re
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from django.db.models import Model, QuerySet
 from django.urls.converters import StringConverter
 
 from dcm.lib import wire
 from dcm.lib.errors import InvalidQuery, ValidationFailed
-from dcm.lib.fields import Output
-from dcm.lib.json_rows import as_list, can_be_json, json_row
-from dcm.lib.keyset import Keyset, write_cursor
-
-M = TypeVar("M", bound=Model)
 
 
 class Query:
@@ -114,44 +108,3 @@ def path_uuid(value: str, name: str = "id") -> uuid.UUID:
     if parsed is None:
         raise ValidationFailed({name: ["Invalid UUID"]}, message="Invalid UUID")
     return parsed
-
-
-def page(
-    rows: QuerySet[M],
-    query: Query,
-    output: type[Output[M]],
-    *,
-    name: str,
-    default: int = 100,
-    total: bool = False,
-    keyset: Keyset | None = None,
-) -> dict[str, Any]:
-    """{name: [...], "count", "total"?, "limit", "offset", "next_cursor"?}. Contract: rest 1.4.
-
-    keyset: the order of the rows, when they may also be read page by page with `cursor`, which
-    neither skips nor repeats a row when others are added meanwhile.
-    """
-    limit, offset = query.limit(default), query.offset()
-    counted = {"total": rows.count()} if total else {}
-    if keyset is not None:
-        rows = keyset.after(rows, query.text("cursor"))
-    shown = rows[offset : offset + limit]
-    found: list[Any]
-    if can_be_json(output):
-        found = list(shown.values_list(json_row(output), *(keyset.texts if keyset else ())))
-        listed: Any = as_list(row[0] for row in found)
-        places = [row[1:] for row in found[-1:]]
-    else:
-        found = list(shown)
-        listed = output(found, many=True).data
-        places = [keyset.place(row) for row in found[-1:]] if keyset else []
-    is_full = 0 < len(found) == limit
-    more = {} if keyset is None else {"next_cursor": write_cursor(places[0]) if is_full else None}
-    return {
-        name: listed,
-        "count": len(found),
-        **counted,
-        "limit": limit,
-        "offset": offset,
-        **more,
-    }

@@ -4,11 +4,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from dcm.lib.api import Keyset, Query, page, path_uuid
+from dcm.lib.api import Keyset, Listing, Query, path_uuid
 from messaging.models import Delivery
 from messaging.selectors import delivery_of
 from messaging.serializers import DeliveryOutput, ReaderInput
 from messaging.services.delivery import acknowledge
+
+DELIVERIES = Listing(
+    Delivery.objects.all,
+    DeliveryOutput,
+    name="deliveries",
+    keyset=Keyset("-queued_at", "message_id"),
+)
 
 
 class Deliveries(APIView):
@@ -17,20 +24,12 @@ class Deliveries(APIView):
     def get(self, request: Request) -> Response:
         query = Query(request.query_params)
         state = query.choice("state", "any", ["any", *Delivery.State.values])
-        rows = Delivery.objects.filter(
-            **query.given(
+        return Response(
+            DELIVERIES.page(
+                query,
                 from_agent=query.text("from_agent"),
                 to_agent=query.text("to_agent"),
                 state=None if state == "any" else state,
-            )
-        )
-        return Response(
-            page(
-                rows,
-                query,
-                DeliveryOutput,
-                name="deliveries",
-                keyset=Keyset("-queued_at", "message_id"),
             )
         )
 

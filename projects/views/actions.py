@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from dcm.lib.api import Body, Keyset, Query, hot_view, json_response, page, path_uuid, read_body
+from dcm.lib.api import Body, Keyset, Listing, Query, hot_view, json_response, path_uuid, read_body
 from dcm.lib.body import Int32, Natural, NonEmpty
 from dcm.lib.errors import DatabaseUnavailable, DomainError, envelope
 from dcm.lib.joined import joined_view
@@ -155,19 +155,22 @@ def present(recorded: RecordedAction) -> dict[str, Any]:
     }
 
 
+ACTIONS = Listing(
+    Action.objects.all, ActionOutput, name="actions", keyset=Keyset("-created_at", "id")
+)
+
+
 @joined_view(failure="Failed to fetch actions")
 def list_actions(query: Query) -> dict[str, Any]:
-    rows = Action.objects.filter(
-        **query.given(
-            tool_type=query.text("tool_type"),
-            tool_name=query.text("tool_name"),
-            session_id=query.text("session_id"),
-            subtask_id=query.id("subtask_id"),
-            created_at__gte=query.moment("since"),
-            created_at__lt=query.moment("until"),
-        )
+    return ACTIONS.page(
+        query,
+        tool_type=query.text("tool_type"),
+        tool_name=query.text("tool_name"),
+        session_id=query.text("session_id"),
+        subtask_id=query.id("subtask_id"),
+        created_at__gte=query.moment("since"),
+        created_at__lt=query.moment("until"),
     )
-    return page(rows, query, ActionOutput, name="actions", keyset=Keyset("-created_at", "id"))
 
 
 @joined_view(failure="Failed to fetch hourly actions")

@@ -4,12 +4,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from dcm.lib.api import Query, page, path_uuid
-from dcm.lib.keyset import Keyset
+from dcm.lib.api import Keyset, Listing, Query, path_uuid
 from projects.models import Claim
 from projects.selectors import waiting_for
 from projects.serializers import ClaimInput, ClaimOutput, ClaimUpdate, SubtaskOutput
 from projects.services.claims import Wish, claim_next, count_waiting, release_claim, renew_claim
+
+CLAIMS = Listing(
+    Claim.objects.live, ClaimOutput, name="claims", keyset=Keyset("-claimed_at", "subtask_id")
+)
 
 
 class Claims(ViewSet):
@@ -25,20 +28,12 @@ class Claims(ViewSet):
 
     def list(self, request: Request) -> Response:
         query = Query(request.query_params)
-        rows = Claim.objects.live().filter(
-            **query.given(
+        return Response(
+            CLAIMS.page(
+                query,
                 subtask__task__request__project_id=query.id("project_id"),
                 agent_id=query.text("agent_id"),
                 session_id=query.text("session_id"),
-            )
-        )
-        return Response(
-            page(
-                rows,
-                query,
-                ClaimOutput,
-                name="claims",
-                keyset=Keyset("-claimed_at", "subtask_id"),
             )
         )
 

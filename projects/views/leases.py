@@ -3,8 +3,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from dcm.lib.api import Query, page, path_uuid
-from dcm.lib.keyset import Keyset
+from dcm.lib.api import Keyset, Listing, Query, path_uuid
 from projects.models import Lease
 from projects.selectors import lease_mode
 from projects.serializers import (
@@ -23,6 +22,8 @@ from projects.services.leases import (
 )
 from projects.views.projects import find_project
 
+LEASES = Listing(Lease.objects.live, LeaseOutput, name="leases", keyset=Keyset("-created_at", "id"))
+
 
 class Leases(ViewSet):
     noun = "lease"
@@ -34,20 +35,12 @@ class Leases(ViewSet):
 
     def list(self, request: Request) -> Response:
         query = Query(request.query_params)
-        rows = Lease.objects.live().filter(
-            **query.given(
+        return Response(
+            LEASES.page(
+                query,
                 project_id=query.id("project_id"),
                 agent_id=query.text("agent_id"),
                 session_id=query.text("session_id"),
-            )
-        )
-        return Response(
-            page(
-                rows,
-                query,
-                LeaseOutput,
-                name="leases",
-                keyset=Keyset("-created_at", "id"),
             )
         )
 

@@ -155,6 +155,27 @@ async def test_nothing_of_another_project_is_shown_or_changed(
     assert await in_thread(rows_of, theirs.mark) == before
 
 
+@pytest.mark.parametrize(
+    ("kind", "mark_of"),
+    [("actions", "tool_name"), ("deliveries", "reason"), ("claims", "subtask_id")],
+)
+async def test_keys_that_ask_in_turns_get_pages_of_their_own(
+    api: Api, make_key: MakeKey, kind: str, mark_of: str
+) -> None:
+    trees = await in_thread(lambda: [make_tree("mine-tree"), make_tree("their-tree")])
+    keys = [await make_key(scope="agent", projects=[tree.project.id]) for tree in trees]
+
+    for tree, key in [*zip(trees, keys, strict=True)] * 2:
+        asked = {"limit": "1", "offset": "0"}
+        reply = await api.get(f"/api/{kind}", params=asked, headers={"X-API-Key": key.text})
+
+        page = reply.json()
+        assert [row[mark_of] for row in page[kind]] == [tree.ids.get(mark_of, tree.mark)]
+        behind = {"limit": "1", "cursor": page["next_cursor"]}
+        reply = await api.get(f"/api/{kind}", params=behind, headers={"X-API-Key": key.text})
+        assert reply.json()[kind] == []
+
+
 @pytest.mark.parametrize("name", [name for name in OWN_ROUTES if name.startswith("GET")])
 async def test_what_is_its_own_is_shown(api: Api, make_key: MakeKey, name: str) -> None:
     mine = await in_thread(make_tree, "mine-tree")
