@@ -72,7 +72,7 @@ class Env:
     db_name: str = var("claude_context", "PostgreSQL database")
     db_user: str = var("", "PostgreSQL user; setting it chooses the DB_* server")
     db_password: str = var("", "PostgreSQL password")
-    db_max_connections: int = var(10, "database connections of one server process, at least 4")
+    db_max_connections: int = var(7, "connections that requests of a process share; it has 9 more")
     max_db_retries: int = var(3, "how often `serve` tries to reach the database at start")
     redis_url: str = var("", "redis://host:port/db: wake-up hints between machines")
 
@@ -235,7 +235,7 @@ _RANGES = {
     "ws_port": (0, 65535),
     "coordinator_port": (0, 65535),
     "db_port": (1, 65535),
-    "db_max_connections": (4, 1000),
+    "db_max_connections": (1, 1000),
     "max_db_retries": (1, 1000),
     "message_ttl_ms": (1000, 86_400_000),
     "healthcheck_interval_ms": (1000, 3_600_000),

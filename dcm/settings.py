@@ -115,7 +115,8 @@ DATABASES: dict[str, dict[str, Any]] = {
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DB_THREADS = ENV.db_max_connections - 3  # the rest: the hub, its listener, the action batcher
+DB_THREADS = ENV.db_max_connections
+DB_CONNECTIONS = DB_THREADS + 9  # of one process: each lane of a batcher, the hub, health
 
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {
@@ -161,7 +162,6 @@ ROUTING_RICH_KEYWORDS = ENV.routing_keywords == "rich"
 HOST = ENV.host
 HEALTHCHECK_INTERVAL_MS = ENV.healthcheck_interval_ms
 CLAUDE_HOME = Path(os.environ.get("HOME", "/")) / ".claude"  # where an agent host keeps its tools
-DB_MAX_CONNECTIONS = ENV.db_max_connections
 MAX_DB_RETRIES = ENV.max_db_retries
 MAX_BODY_BYTES = ENV.max_body_bytes
 MAX_HOOK_BODY_BYTES = 16 * ENV.max_body_bytes

@@ -6,12 +6,16 @@ import threading
 import weakref
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from itertools import repeat
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from dcm.lib.errors import Overloaded, is_unavailable
 from dcm.lib.measures import SIZES, Histogram
 from dcm.lib.threads import ConnectionThreads
+
+CROWD = 64
+"""So many items are worth a transaction of their own, beside the one under way."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,12 +28,14 @@ class Caller(NamedTuple):
 
 
 class Batcher(Generic[Item, Result]):
-    """Hands the items of concurrent callers to `service` as lists, in a thread of its own.
+    """Hands the items of concurrent callers to `service` as lists, in threads of its own.
 
     service: takes up to `largest` items in one transaction and returns one result for each, in
     order; an exception among them is raised for its caller. No timer is involved: a caller who is
     alone waits for nobody. Each is answered after the commit of the batch. Callers may live on any
     event loop. A cancelled caller's item is still written.
+
+    lanes: so many batches at once at most, where CROWD items wait beside what is being written.
     """
 
     _all: "weakref.WeakSet[Batcher[Any, Any]]" = weakref.WeakSet()
@@ -40,14 +46,15 @@ class Batcher(Generic[Item, Result]):
         *,
         largest: int = 256,
         waiting: int = 10_000,
+        lanes: int = 1,
     ) -> None:
         self._service = service
         self._largest = largest
         self._bound = waiting
         self._waiting: deque[Caller] = deque()
         self._lock = threading.Lock()
-        self._working = False
-        self._thread = ConnectionThreads(1, name="batcher")
+        self._lanes = [ConnectionThreads(1, name="batcher") for _ in range(lanes)]
+        self._batches: dict[ConnectionThreads | None, Future[None]] = {}
         self.name = getattr(service, "__name__", "batcher")
         self.sizes = Histogram(SIZES)
         self._all.add(self)
@@ -87,9 +94,8 @@ class Batcher(Generic[Item, Result]):
     async def drain(self) -> None:
         """Return when everything submitted so far is written and answered."""
         self._start()
-        while self._working:
-            # There is one thread, so this comes after the batch under way.
-            await asyncio.wrap_future(self._thread.submit(lambda: None))
+        while batches := [*self._batches.values()]:
+            await asyncio.wait([*map(asyncio.wrap_future, batches)])
         await asyncio.sleep(0)  # the answers are ahead of us in the loop's queue
 
     @classmethod
@@ -101,22 +107,34 @@ class Batcher(Generic[Item, Result]):
         for batcher in cls.all():
             await batcher.drain()
 
-    def _start(self) -> None:
+    def _start(self, done: ConnectionThreads | None = None) -> None:
+        """done: the lane whose batch is written."""
         with self._lock:
-            if self._waiting and not self._working:
-                self._working = True
-                # In a context of its own: a batch belongs to none of its callers.
-                contextvars.Context().run(self._thread.submit, self._work)
+            self._batches.pop(done, None)
+            lane = self._free_lane()
+            if lane is None:
+                return
+            # In a context of its own: a batch belongs to none of its callers.
+            batch = contextvars.Context().run(lane.submit, self._work)
+            self._batches[lane] = batch
+        batch.add_done_callback(lambda _: self._start(done=lane))
+
+    def _free_lane(self) -> ConnectionThreads | None:
+        """For what waits, if that should go now, rather than with what is still to come."""
+        if len(self._waiting) < (CROWD if self._batches else 1):
+            return None
+        return next((lane for lane in self._lanes if lane not in self._batches), None)
 
     def _work(self) -> None:
-        callers = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._largest))]
-        self.sizes.note(len(callers))
-        try:
+        if callers := self._take():  # unless the other lane was faster
             _tell(callers, self._outcomes([caller.item for caller in callers]))
-        finally:
-            with self._lock:
-                self._working = False
-            self._start()
+
+    def _take(self) -> list[Caller]:
+        with self._lock:
+            many = min(len(self._waiting), self._largest)
+            if many:
+                self.sizes.note(many)
+            return [self._waiting.popleft() for _ in range(many)]
 
     def _outcomes(self, items: list[Item]) -> Sequence[Any]:
         """For each item its result, or the exception to raise."""

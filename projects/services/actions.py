@@ -127,10 +127,11 @@ def record_each(actions: list[NewAction]) -> list[RecordedAction | SubtaskNotFou
         return record_each(actions[:half]) + record_each(actions[half:])
 
 
-recorder: Batcher[NewAction, RecordedAction] = Batcher(record_each, largest=1_024)
+recorder: Batcher[NewAction, RecordedAction] = Batcher(record_each, largest=1_024, lanes=2)
 """For the event loop: what comes at the same time shares a commit.
 
-Large, since the more of them, the more of their keywords are the same and counted once.
+Large, since the more of them, the more of their keywords are the same and counted once. Of many, a
+second transaction has its rows stored while the first has its keywords counted.
 """
 
 

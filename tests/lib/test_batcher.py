@@ -5,9 +5,10 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.conf import settings
 from django.db import IntegrityError, OperationalError, connection, transaction
 
-from dcm.lib.batcher import Batcher
+from dcm.lib.batcher import CROWD, Batcher
 from dcm.lib.errors import Conflict, Overloaded
 from dcm.lib.threads import ConnectionThreads, in_thread
 
@@ -97,6 +98,47 @@ async def test_a_batch_has_its_largest_size(recorder: Recorder) -> None:
 
     assert answers == [n * 10 for n in range(10)]
     assert [len(batch) for batch in recorder.batches] == [4, 4, 2]
+
+
+async def test_a_crowd_gets_the_second_lane(recorder: Recorder) -> None:
+    batcher = Batcher(recorder, lanes=2)
+    first = await held(recorder, batcher)
+    waiting = [asyncio.create_task(batcher.submit(n)) for n in range(1, CROWD)]
+    await asyncio.sleep(0.05)
+    alone = [*recorder.batches]
+    recorder.busy.clear()
+
+    waiting.append(asyncio.create_task(batcher.submit(CROWD)))
+
+    assert await asyncio.to_thread(recorder.busy.wait, 5)
+    assert alone == [[0]]
+    assert recorder.batches == [[0], [*range(1, CROWD + 1)]]
+    recorder.go_on.set()
+    assert await asyncio.gather(first, *waiting) == [n * 10 for n in range(CROWD + 1)]
+
+
+def test_postgresql_allows_each_lane_its_connection(server: object) -> None:
+    ours = [each for each in Batcher.all() if not each._service.__module__.startswith("tests.")]
+    lanes = sum(len(batcher._lanes) for batcher in ours)
+    hub, health = 1, 1
+
+    assert settings.DB_THREADS + lanes + hub + health == settings.DB_CONNECTIONS
+
+
+async def test_draining_waits_for_all_lanes(recorder: Recorder) -> None:
+    batcher = Batcher(recorder, lanes=2)
+    first = await held(recorder, batcher)
+    later = asyncio.create_task(batcher.submit_each(range(CROWD)))
+    await asyncio.sleep(0.05)
+
+    draining = asyncio.create_task(batcher.drain())
+    await asyncio.sleep(0.05)
+    early = draining.done()
+    recorder.go_on.set()
+    await asyncio.wait_for(draining, 5)
+
+    assert not early
+    assert (await first, await later) == (0, [n * 10 for n in range(CROWD)])
 
 
 async def test_everyone_is_answered_after_the_commit(table: str) -> None:

@@ -73,7 +73,7 @@ class Command(BaseCommand):
         running.callback(ports.close, sockets)
         stop_postgres: Callable[[], None] = _nothing
         if settings.EMBEDDED_POSTGRES:
-            most = str(workers * settings.DB_MAX_CONNECTIONS + 50)
+            most = str(workers * settings.DB_CONNECTIONS + 50)
             postgres = running.enter_context(
                 embedded.kept_running(settings.DCM_HOME, max_connections=most)
             )
