@@ -54,7 +54,7 @@ class Batcher(Generic[Item, Result]):
         self._waiting: deque[Caller] = deque()
         self._lock = threading.Lock()
         self._lanes = [ConnectionThreads(1, name="batcher") for _ in range(lanes)]
-        self._batches: dict[ConnectionThreads | None, Future[None]] = {}
+        self._batches: dict[ConnectionThreads, Future[None]] = {}
         self.name = getattr(service, "__name__", "batcher")
         self.sizes = Histogram(SIZES)
         self._all.add(self)
@@ -110,7 +110,8 @@ class Batcher(Generic[Item, Result]):
     def _start(self, done: ConnectionThreads | None = None) -> None:
         """done: the lane whose batch is written."""
         with self._lock:
-            self._batches.pop(done, None)
+            if done is not None:
+                del self._batches[done]
             lane = self._free_lane()
             if lane is None:
                 return
